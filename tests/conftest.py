@@ -1,0 +1,71 @@
+"""What every test may ask for, and which tests this machine cannot run."""
+
+from __future__ import annotations
+
+import shutil
+import zlib
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Random numbers that differ from test to test and never from run to run."""
+    return np.random.default_rng(zlib.crc32(request.node.name.encode()))
+
+
+@pytest.fixture
+def upstream(rng: np.random.Generator) -> Callable[..., np.ndarray]:
+    """``upstream(3, 4)``: a random incoming gradient. A constant one hides whole terms (batchnorm's dx is then 0)."""
+
+    def draw(*shape: int, dtype: type = np.float64) -> np.ndarray:
+        return rng.normal(size=shape).astype(dtype)
+
+    return draw
+
+
+def chromium() -> str | None:
+    """The path of an installed Chromium or Chrome."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    return None
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser that the tests marked ``browser`` start; those tests are skipped where there is none."""
+    path = chromium()
+    assert path is not None, "mark this test with pytest.mark.browser"
+    return path
+
+
+@cache
+def _reason_to_skip(marker: str) -> str | None:
+    if marker == "torch" and find_spec("torch") is None:
+        return "PyTorch is not installed (pip install -e '.[torch]')"
+    if marker == "browser" and find_spec("playwright") is None:
+        return "playwright is not installed (pip install -e '.[test]')"
+    if marker == "browser" and chromium() is None:
+        return "no Chromium on PATH (Debian: apt-get install chromium)"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in ("torch", "browser"):
+            if item.get_closest_marker(marker) and (reason := _reason_to_skip(marker)):
+                item.add_marker(pytest.mark.skip(reason=reason))
