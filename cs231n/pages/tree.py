@@ -1,18 +1,18 @@
-"""The parsed form of a page: what every reader of it works on.
+r"""The parsed form of a page: what every reader of it works on.
 
 A formula is a tree of the small frozen nodes below. The parser makes it, the engine lowers it to SymPy
 (:mod:`cs231n.pages.lower`), the independent evaluator walks it (:mod:`cs231n.checking.evaluate`), and the
 mutants are copies of it with one node changed. It knows no SymPy and no Markdown.
 
-Names are plain strings: ``\\hat x`` is ``x_hat``, ``\\mathrm{rstd}`` is ``rstd``, ``\\mathrm{next\\_h}`` is
-``next_h``, ``\\gamma`` is ``gamma``. A size is written by its name, an index carries its range.
+Names are plain strings: ``\hat x`` is ``x_hat``, ``\mathrm{rstd}`` is ``rstd``, ``\mathrm{next\_h}`` is
+``next_h``, ``\gamma`` is ``gamma``. A size is written by its name, an index carries its range.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Iterator
 
 
 @dataclass(frozen=True)

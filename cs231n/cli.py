@@ -1,0 +1,347 @@
+"""The command ``cs231n``: ``cs231n prove`` checks the book, one concept, or a page of your own.
+
+Exit status: 0 if everything is as the pages say, 1 if not, 2 if the command itself makes no sense, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+import cs231n
+
+if TYPE_CHECKING:
+    from cs231n.checking.verdicts import PageResult, StatementResult
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A derivation handbook whose pages are their own proof.",
+)
+
+#: kind of statement -> the verdict that the page promises
+_EXPECTED = {"definition": "defined", "claim": "proved", "mistake": "refuted", "unchecked": "unchecked"}
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app(prog_name="cs231n")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cs231n {cs231n.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """A derivation handbook whose pages are their own proof."""
+
+
+@app.command()
+def prove(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CONCEPT|FILE.md",
+            help="A concept of the book (batchnorm, layers/batchnorm) or any Markdown file in the dialect. "
+            "Without an argument: the whole book.",
+            show_default=False,
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Also write all results to FILE, as JSON.")
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, help="Worker processes; 0: one for each core.")
+    ] = 0,
+) -> None:
+    """Prove every claim, refute every mistake, refute every mutant.
+
+    Exits with status 0 only if every claim is proved, every mistake is refuted, and every mutant of a claim is
+    refuted or proved equivalent to it.
+    """
+    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    try:
+        paths = _resolve(what or [])
+        if json_file is not None and not json_file.absolute().parent.is_dir():
+            raise ValueError(f"--json: no such folder: {json_file.parent}")
+    except ValueError as error:
+        err.print(Text(str(error)), soft_wrap=True)
+        raise typer.Exit(2) from None
+
+    started = time.perf_counter()
+    try:
+        results = _check_all(paths, jobs or os.cpu_count() or 1, err)
+    except KeyboardInterrupt:
+        err.print("Interrupted; nothing was written.")
+        raise typer.Exit(130) from None
+    seconds = time.perf_counter() - started
+
+    for result in results:
+        _print_page(result, out)
+    totals = _totals(results, seconds)
+    out.print(Text(_summary(totals), style="green" if totals["ok"] else "bold red"), soft_wrap=True)
+    if json_file is not None:
+        _write_json({"pages": [result.to_json() for result in results], "totals": totals}, json_file)
+    if not totals["ok"]:
+        raise typer.Exit(1)
+
+
+# ------------------------------------------------------------------------------------------ which pages
+
+
+def _resolve(names: Sequence[str]) -> list[Path]:
+    """The pages that the arguments name, each once, in the order given; all pages of the book without arguments."""
+    from cs231n.pages import book_pages, find_page
+
+    if not names:
+        return book_pages()
+    paths: dict[Path, None] = {}
+    for name in names:
+        if name.endswith(".md"):
+            path = Path(name)
+            if not path.is_file():
+                raise ValueError(f"No such file: {name}")
+        else:
+            try:
+                path = find_page(name)
+            except ValueError as error:
+                raise ValueError(_unknown(name, str(error))) from None
+        paths[path] = None
+    return list(paths)
+
+
+def _unknown(name: str, reason: str) -> str:
+    """Say that no page is called so, and which ones nearly are."""
+    from cs231n.pages import book_pages, book_root
+
+    ids = [path.relative_to(book_root()).with_suffix("").as_posix() for path in book_pages()]
+    by_name = {key: page for page in ids for key in (page, page.rpartition("/")[2])}
+    near = dict.fromkeys(by_name[key] for key in difflib.get_close_matches(name, by_name, n=5, cutoff=0.5))
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"The book has: {', '.join(ids)}."
+    return f"{reason}\n{hint}"
+
+
+# ------------------------------------------------------------------------------------------ checking
+
+
+def _check(path: Path) -> PageResult:
+    """Check one page, in a worker; a page that cannot be read becomes a result that says why."""
+    from cs231n.checking.verdicts import PageResult
+    from cs231n.checking.verify import check_page
+    from cs231n.pages import PageError, read_page
+
+    started = time.perf_counter()
+    try:
+        return check_page(read_page(path))
+    except (PageError, OSError, UnicodeDecodeError) as error:
+        message = str(error)
+    except Exception as error:  # one page must not take the others' results with it
+        message = f"{path}: internal error, please report it: {type(error).__name__}: {error}"
+    return PageResult(
+        page=path.stem, path=str(path), statements=[], error=message, seconds=time.perf_counter() - started
+    )
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole process group; the parent alone answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _check_all(paths: Sequence[Path], jobs: int, err: Console) -> list[PageResult]:
+    """Check all pages, several at a time, with a bar on a terminal."""
+    bar = Progress(
+        TextColumn("proving"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    results: dict[Path, PageResult] = {}
+    with bar:
+        task = bar.add_task("", total=len(paths))
+        for path, result in _results(paths, min(jobs, len(paths))):
+            results[path] = result
+            bar.update(task, advance=1, description=result.page)
+    return [results[path] for path in paths]
+
+
+def _results(paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, PageResult]]:
+    """Each page with its result, as they become ready."""
+    if jobs <= 1:
+        for path in paths:
+            yield path, _check(path)
+        return
+    # spawn: the progress bar runs a thread, and forking a process that has threads can hang it
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    try:
+        # the longest pages first, so that no worker is left with one at the end
+        order = sorted(paths, key=lambda path: path.stat().st_size, reverse=True)
+        futures = {pool.submit(_check, path): path for path in order}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    pool.shutdown()
+
+
+# ------------------------------------------------------------------------------------------ telling
+
+
+def _print_page(result: PageResult, out: Console) -> None:
+    """A page's table, then what is wrong with it in words."""
+    if result.error is not None:
+        out.print(Text(result.error, style="bold red"), soft_wrap=True)
+        out.print()
+        return
+    defined = sum(s.kind == "definition" for s in result.statements)
+    table = Table(
+        title=f"{result.page} · {defined} definitions · {result.seconds:.1f} s",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("line", justify="right", style="dim")
+    table.add_column("name", no_wrap=True)
+    table.add_column("relation", no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("where")
+    table.add_column("mutants", justify="right", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    for statement in result.statements:
+        if statement.kind == "definition" and statement.ok:
+            continue
+        table.add_row(
+            str(statement.line),
+            statement.anchor or "",
+            Text(" ".join(statement.latex.split())),
+            Text(_verdict(statement), style="green" if statement.ok else "bold red"),
+            Text(", ".join(statement.hypotheses)),
+            _mutants(statement),
+            f"{1000 * statement.seconds:.0f}",
+        )
+    out.print(table)
+    for statement in result.statements:
+        if not statement.ok:
+            out.print(Text(f"{result.path}:{statement.line}: {_trouble(statement)}", style="bold red"), soft_wrap=True)
+    out.print()
+
+
+def _verdict(statement: StatementResult) -> str:
+    if statement.kind == "claim" and statement.verdict == "proved" and statement.sizes == "fixed":
+        return "proved, sizes fixed"
+    return statement.verdict
+
+
+def _mutants(statement: StatementResult) -> str:
+    if not statement.mutants:
+        return ""
+    same = len(statement.mutants_equivalent)
+    return f"{statement.mutants_refuted}/{statement.mutants}" + (f" ({same} equal)" if same else "")
+
+
+def _trouble(statement: StatementResult) -> str:
+    """Why a statement is not as the page says."""
+    expected = _EXPECTED[statement.kind]
+    if statement.verdict != expected:
+        text = f"{statement.verdict}, but the page makes it a {statement.kind} ({expected})"
+    else:
+        left = statement.mutants - statement.mutants_refuted - len(statement.mutants_equivalent)
+        text = f"{statement.verdict}, but {left} of its {statement.mutants} mutants are neither refuted nor equivalent"
+    if statement.message:
+        text += f": {statement.message}"
+    if statement.counterexample and statement.kind == "claim":
+        text += f"\n    {_point(statement.counterexample)}"
+    return f"{text}\n    {' '.join(statement.latex.split())}"
+
+
+def _point(counterexample: dict[str, Any]) -> str:
+    """A counterexample in words: ``at N = 3, D = 2, k = 1: left side 0.123, right side 0.456``."""
+    where = counterexample.get("sizes", {}) | counterexample.get("at", {})
+    at = ", ".join(f"{name} = {value}" for name, value in where.items())
+    sides = f"left side {counterexample.get('left')}, right side {counterexample.get('right')}"
+    return f"at {at}: {sides}" if at else sides
+
+
+def _totals(results: Iterable[PageResult], seconds: float) -> dict[str, Any]:
+    """The last entry of the JSON: counts over all pages."""
+    results = list(results)
+    statements = [statement for result in results for statement in result.statements]
+    totals: dict[str, Any] = {
+        "ok": all(result.ok for result in results),
+        "pages": len(results),
+        "errors": sum(result.error is not None for result in results),
+        "statements": len(statements),
+    }
+    for kind, verdict in _EXPECTED.items():
+        of_kind = [statement for statement in statements if statement.kind == kind]
+        totals[f"{kind}s" if kind != "unchecked" else kind] = len(of_kind)
+        if kind in ("claim", "mistake"):
+            totals[f"{kind}s_{verdict}"] = sum(statement.verdict == verdict for statement in of_kind)
+    totals["not_ok"] = sum(not statement.ok for statement in statements)
+    totals["mutants"] = sum(statement.mutants for statement in statements)
+    totals["mutants_refuted"] = sum(statement.mutants_refuted for statement in statements)
+    totals["mutants_equivalent"] = sum(len(statement.mutants_equivalent) for statement in statements)
+    totals["seconds"] = round(seconds, 3)
+    return totals
+
+
+def _summary(totals: dict[str, Any]) -> str:
+    counts = (
+        f"{totals['pages']} page{'s' * (totals['pages'] != 1)}: "
+        f"{totals['claims_proved']} of {totals['claims']} claims proved, "
+        f"{totals['mistakes_refuted']} of {totals['mistakes']} mistakes refuted, "
+        f"{totals['mutants_refuted']} of {totals['mutants']} mutants refuted "
+        f"({totals['mutants_equivalent']} equivalent), {totals['seconds']:.1f} s"
+    )
+    if totals["errors"]:
+        counts += f"; {totals['errors']} could not be read"
+    if totals["not_ok"]:
+        counts += f"; {totals['not_ok']} statement{'s' * (totals['not_ok'] != 1)} not as the page says"
+    return counts
+
+
+def _write_json(data: dict[str, Any], path: Path) -> None:
+    """Write all or nothing: a reader never finds half a file, and a failure leaves the old one."""
+    handle, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=2, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes a file that only its owner may read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

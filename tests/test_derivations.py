@@ -1,0 +1,121 @@
+"""Every statement of the book, each its own item: ``pytest -m derivation -k batchnorm``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from cs231n.checking.verdicts import PageResult, StatementResult
+from cs231n.checking.verify import check_page
+from cs231n.pages import PageError, book_pages, book_root, read_page
+from cs231n.pages.tree import Page, Statement
+
+FAMILIES = ("layers", "losses", "optim", "classifiers", "generative", "visualization")
+
+
+@cache
+def page(name: str) -> Page | PageError:
+    try:
+        return read_page(book_root() / name)
+    except PageError as error:
+        return error
+
+
+@cache
+def checked(name: str) -> PageResult:
+    """The verdicts on a page; its statements share this one run."""
+    read = page(name)
+    if isinstance(read, PageError):
+        pytest.fail(str(read), pytrace=False)
+    return check_page(read)
+
+
+def on_pages(*extra: pytest.MarkDecorator) -> Iterator[object]:
+    for path in book_pages():
+        name = path.relative_to(book_root()).as_posix()
+        yield pytest.param(name, id=name, marks=[pytest.mark.xdist_group(name), *extra])
+
+
+def statements() -> Iterator[object]:
+    """One item for each claim, mistake and unchecked relation, called ``layers/batchnorm.md:57 dx``."""
+    for path in book_pages():
+        name = path.relative_to(book_root()).as_posix()
+        group = pytest.mark.xdist_group(name)
+        read = page(name)
+        if isinstance(read, PageError):
+            yield pytest.param(name, -1, id=f"{name} cannot be read", marks=group)
+            continue
+        taken: dict[str, int] = {}
+        for number, statement in enumerate(read.statements):
+            if statement.kind == "definition":
+                continue
+            label = f"{name}:{statement.line} {statement.anchor or statement.kind}"
+            taken[label] = taken.get(label, 0) + 1
+            if taken[label] > 1:
+                label += f" {taken[label]}"
+            yield pytest.param(name, number, id=label, marks=group)
+
+
+@pytest.mark.derivation
+@pytest.mark.parametrize(("name", "number"), statements())
+def test_statement(name: str, number: int) -> None:
+    result = checked(name)
+    if result.error is not None:
+        pytest.fail(result.error, pytrace=False)
+    statement = result.statements[number]
+    if not statement.ok:
+        pytest.fail(f"docs/{name}:{statement.line}: {complaint(statement)}", pytrace=False)
+    if statement.kind == "claim":
+        enough_mutants(name, page(name).statements[number], statement)
+
+
+def complaint(statement: StatementResult) -> str:
+    return f"{statement.kind} {statement.verdict}: {statement.message}\n{statement.latex}\n{statement.counterexample}"
+
+
+def enough_mutants(name: str, statement: Statement, result: StatementResult) -> None:
+    """A claim of which no altered copy can be refuted says nothing; one about a gradient says at least five things."""
+    is_gradient = type(statement.left).__name__ == "Grad"
+    least = 5 if is_gradient else 1
+    assert result.mutants_refuted >= least, (
+        f"docs/{name}:{statement.line}: only {result.mutants_refuted} of {result.mutants} mutants refuted, "
+        f"need {least}: {statement.latex}"
+    )
+
+
+@pytest.mark.derivation
+@pytest.mark.parametrize("name", on_pages())
+def test_the_verdicts_are_those_of_the_page(name: str) -> None:
+    """No statement is lost between reading and judging."""
+    read = page(name)
+    if isinstance(read, PageError):
+        pytest.fail(str(read), pytrace=False)
+    assert [(s.kind, s.line, s.latex) for s in checked(name).statements] == [
+        (s.kind, s.line, s.latex) for s in read.statements
+    ]
+
+
+@pytest.mark.derivation
+@pytest.mark.parametrize("name", on_pages())
+def test_nearly_everything_is_proved_for_all_sizes(name: str) -> None:
+    displayed = [s for s in checked(name).statements if s.display is not None and s.kind in ("claim", "unchecked")]
+    general = [s for s in displayed if s.verdict == "proved" and s.sizes == "all"]
+    assert len(general) >= 0.95 * len(displayed), [s.latex for s in displayed if s not in general]
+
+
+@pytest.mark.derivation
+@pytest.mark.parametrize("name", on_pages())
+def test_a_concept_page_tells_at_least_two_mistakes(name: str) -> None:
+    read = page(name)
+    if Path(name).parts[0] in FAMILIES and isinstance(read, Page):
+        mistakes = [s for s in read.statements if s.kind == "mistake"]
+        assert len(mistakes) >= 2
+
+
+def test_the_book_is_found() -> None:
+    names = {path.relative_to(book_root()).as_posix() for path in book_pages()}
+    concepts = {"layers/affine.md", "layers/relu.md", "layers/batchnorm.md", "layers/dropout.md", "losses/softmax.md"}
+    assert concepts <= names

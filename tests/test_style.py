@@ -1,0 +1,143 @@
+"""Habits of the code that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FAMILIES = ("layers", "losses", "optim", "classifiers", "generative", "visualization")
+SOURCES = sorted((ROOT / "cs231n").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+CONCEPTS = [path for path in SOURCES if path.parent.name in FAMILIES and not path.name.startswith("_")]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def public_functions(module: ast.Module) -> Iterator[Function]:
+    for node in module.body:
+        if isinstance(node, Function) and not node.name.startswith("_"):
+            yield node
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from (sub for sub in node.body if isinstance(sub, Function) and not sub.name.startswith("_"))
+
+
+# ---------------------------------------------------------------------------------------------- docstrings
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_docstrings(path: Path) -> None:
+    module = tree(path)
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(module), "the module has no docstring"
+    for node in ast.walk(module):
+        if isinstance(node, Function | ast.ClassDef | ast.Module) and node.body:
+            literal = ast.get_source_segment(text, node.body[0]) if ast.get_docstring(node, clean=False) else None
+            if literal and "\\" in literal:
+                assert literal.startswith(("r", "R")), f"line {node.body[0].lineno}: write a raw docstring"
+    for function in public_functions(module):
+        overloads = {ast.unparse(decorator) for decorator in function.decorator_list}
+        if not overloads & {"overload", "override", "property"}:
+            assert ast.get_docstring(function), f"{function.name} (line {function.lineno}) has no docstring"
+
+
+@pytest.mark.parametrize("path", CONCEPTS, ids=name_of)
+def test_concept_docstrings_say_what_a_reader_needs(path: Path) -> None:
+    functions = [node for node in tree(path).body if isinstance(node, Function) and not node.name.startswith("_")]
+    assert functions
+    for function in functions:
+        doc = inspect.cleandoc(ast.get_docstring(function) or "")
+        sections = re.findall(r"^(Args|Returns|Raises|Examples?):$", doc, re.MULTILINE)
+        assert "Args" in sections, f"{function.name}: no Args"
+        assert "Returns" in sections, f"{function.name}: no Returns"
+        if any(isinstance(node, ast.Raise) for node in ast.walk(function)):
+            assert "Raises" in sections, f"{function.name}: raises, and does not say what"
+        assert ">>>" in doc, f"{function.name}: no doctest"
+        assert "$$" not in doc, f"{function.name}: a displayed equation belongs to the page"
+        for argument in function.args.args + function.args.kwonlyargs:
+            assert re.search(rf"^ +{argument.arg}\b.*:", doc, re.MULTILINE), f"{function.name}: {argument.arg}?"
+
+
+# ------------------------------------------------------------------------------------------------- imports
+
+
+@pytest.mark.parametrize("path", CONCEPTS, ids=name_of)
+def test_a_concept_can_be_pasted_into_a_notebook(path: Path) -> None:
+    """It imports NumPy and typing, and nothing of this package."""
+    assert imported(path) <= {"__future__", "numpy", "typing"}
+
+
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("calculus", {"sympy"}),
+        ("pages", {"lark", "sympy", "yaml"}),
+    ],
+)
+def test_data_flows_one_way(package: str, allowed: set[str]) -> None:
+    """The engine and the reader of pages run in a browser, and know nothing of what uses them."""
+    inside = {"calculus": {"cs231n.calculus"}, "pages": {"cs231n.calculus", "cs231n.pages"}}[package]
+    for path in (ROOT / "cs231n" / package).rglob("*.py"):
+        for name in imported(path, whole=True):
+            top = name.partition(".")[0]
+            if top == "cs231n":
+                assert ".".join(name.split(".")[:2]) in inside, f"{name_of(path)} imports {name}"
+            else:
+                assert top in allowed or top in STANDARD, f"{name_of(path)} imports {name}"
+
+
+def test_the_evaluator_shares_no_code_with_the_engine() -> None:
+    path = ROOT / "cs231n" / "checking" / "evaluate.py"
+    used = imported(path, whole=True)
+    assert not {name for name in used if name.startswith(("cs231n.calculus", "sympy", "numpy", "cs231n.pages.lower"))}
+
+
+def imported(path: Path, whole: bool = False) -> set[str]:
+    """The modules that a file imports at any level, for type checking only excepted."""
+    module = tree(path)
+    for node in ast.walk(module):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    names: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            here = path.relative_to(ROOT).with_suffix("").parts[: -node.level]
+            names.add(".".join(filter(None, [*(here if node.level else ()), node.module])))
+    return names if whole else {name.partition(".")[0] for name in names}
+
+
+STANDARD = frozenset(__import__("sys").stdlib_module_names)
+
+
+# ------------------------------------------------------------------------------------------------- traps
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name_of)
+def test_no_upstream_gradient_is_constant(path: Path) -> None:
+    """With dout = 1 everywhere, batchnorm's dx is 0 whatever the formula: such a test proves nothing."""
+    constant = re.compile(r"^(np|numpy|torch)\.(ones|ones_like|full|full_like)\(")
+    for node in ast.walk(tree(path)):
+        suspects: list[ast.expr] = []
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and re.match(r"dout|upstream|dy$|dloss", target.id) for target in node.targets
+        ):
+            suspects = [node.value]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_backward") and node.args:
+            suspects = [node.args[0]]
+        for suspect in suspects:
+            assert not constant.match(ast.unparse(suspect)), f"line {suspect.lineno}: draw it at random"
