@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,17 +84,15 @@ def prove(
     refuted or proved equivalent to it.
     """
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    started = time.perf_counter()
     try:
         paths = _resolve(what or [])
         if json_file is not None and not json_file.absolute().parent.is_dir():
             raise ValueError(f"--json: no such folder: {json_file.parent}")
+        results = _check_all(paths, jobs or os.cpu_count() or 1, err)
     except ValueError as error:
         err.print(Text(str(error)), soft_wrap=True)
         raise typer.Exit(2) from None
-
-    started = time.perf_counter()
-    try:
-        results = _check_all(paths, jobs or os.cpu_count() or 1, err)
     except KeyboardInterrupt:
         err.print("Interrupted; nothing was written.")
         raise typer.Exit(130) from None
@@ -170,6 +169,19 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Deliver Ctrl-C after the block only. Workers started in it never see one, not even while they are importing."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _check_all(paths: Sequence[Path], jobs: int, err: Console) -> list[PageResult]:
     """Check all pages, several at a time, with a bar on a terminal."""
     bar = Progress(
@@ -203,7 +215,8 @@ def _results(paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, PageResul
     try:
         # the longest pages first, so that no worker is left with one at the end
         order = sorted(paths, key=lambda path: path.stat().st_size, reverse=True)
-        futures = {pool.submit(_check, path): path for path in order}
+        with _interrupts_held():
+            futures = {pool.submit(_check, path): path for path in order}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:

@@ -72,9 +72,9 @@ def test_no_fence_of_python_is_overlooked(path: Path) -> None:
 
 
 def test_a_wrong_pycon_fence_fails() -> None:
-    with pytest.raises(Exception, match="Expected"):
-        for example in read("```pycon\n>>> 1 + 1\n3\n```\n", "page.md").examples():
-            example.evaluate()
+    (example,) = read("```pycon\n>>> 1 + 1\n3\n```\n", "page.md").examples()
+    with pytest.raises(AssertionError, match="Expected"):
+        example.evaluate()
 
 
 def test_the_page_in_the_readme_is_proved(tmp_path: Path) -> None:
