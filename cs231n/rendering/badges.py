@@ -1,0 +1,179 @@
+"""The small print under a formula: what was proved, for which sizes, under which hypotheses, how fast.
+
+Each display of a page gets one badge for all its statements. A proved claim says so in one quiet line which
+unfolds; a mistake shows where it fails; a definition has a very small mark; what is not checked says why.
+Whoever reads without scripts sees the same: the unfolding is ``<details>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from cs231n.pages import tree
+from cs231n.rendering import words
+
+if TYPE_CHECKING:
+    from cs231n.checking.verdicts import StatementResult
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A statement of the page beside its verdict."""
+
+    statement: tree.Statement
+    result: StatementResult
+
+
+def failure(result: StatementResult) -> str:
+    """Why this statement must fail the build, in a sentence; empty if all is well."""
+    if result.ok:
+        return ""
+    if result.kind == "mistake" and result.verdict != "refuted":
+        reason = f"this mistake is not refuted ({result.verdict})"
+    elif result.verdict == "refuted":
+        reason = f"this claim is false: {counterexample(result) or 'it was refuted'}"
+    elif result.verdict == "proved":
+        reason = f"{result.mutants - result.mutants_refuted - len(result.mutants_equivalent)} mutants survive"
+    else:
+        reason = f"this claim is {result.verdict}"
+    return f"{reason}: {result.message}" if result.message else reason
+
+
+def counterexample(result: StatementResult) -> str:
+    """Where a statement is false and by how much: "at N = 3, D = 2, k = 1: left 0.12, right 0.45"."""
+    found = result.counterexample
+    if not found:
+        return ""
+    places = {**found.get("sizes", {}), **found.get("at", {})}
+    where = ", ".join(f"{words.name(str(key))} = {value}" for key, value in places.items())
+    sides = f"left {words.number(str(found.get('left', '')))}, right {words.number(str(found.get('right', '')))}"
+    return f"at {where}: {sides}" if where else sides
+
+
+def sizes(statements: Iterable[tree.Statement], page: tree.Page) -> str:
+    """The sizes a claim speaks of, in the order in which the page declares them."""
+    seen = {
+        node.name
+        for statement in statements
+        for side in (statement.left, statement.right, *statement.free)
+        if side is not None
+        for node in side.walk()
+        if isinstance(node, tree.Size)
+    }
+    return ", ".join(words.name(name) for name in page.declarations.sizes if name in seen)
+
+
+def badge(checked: Sequence[Checked], page: tree.Page) -> str:
+    """The HTML under one display."""
+    claims = [c for c in checked if c.result.kind == "claim"]
+    mistakes = [c for c in checked if c.result.kind == "mistake"]
+    unchecked = [c for c in checked if c.result.kind == "unchecked"]
+    failed = [c for c in checked if failure(c.result)]
+    if failed:
+        said = "; ".join(failure(c.result) for c in failed)
+        return f'<p class="proof proof--failed"><b>not proved</b> {escape(said)}</p>'
+    parts = []
+    if claims:
+        parts.append(_proved(claims, page))
+    parts += [_refuted(mistake, page) for mistake in mistakes]
+    if unchecked:
+        reason = unchecked[0].statement.reason or unchecked[0].result.message
+        parts.append(f'<p class="proof proof--unchecked"><b>not checked</b> {escape(reason)}</p>')
+    if not parts:
+        parts.append('<p class="proof proof--defined">definition</p>')
+    return "".join(parts)
+
+
+def inline_mark(result: StatementResult, page: tree.Page) -> str:
+    """The mark after a relation in running text: a small tick or cross that says more when pointed at."""
+    if failure(result):
+        return f'<span class="tick tick--failed">not proved: {escape(failure(result))}</span>'
+    if result.kind == "claim":
+        return f'<span class="tick" title="{escape(_scope(result, ""))} · {words.duration(result.seconds)}">✓</span>'
+    if result.kind == "mistake":
+        return f'<span class="tick" title="refuted {escape(counterexample(result))}">✓</span>'
+    return ""
+
+
+def _scope(result: StatementResult, names: str) -> str:
+    if result.sizes == "fixed":
+        return "proved at fixed sizes only"
+    return f"proved for all {names}" if names else "proved"
+
+
+def _hypotheses(results: Iterable[StatementResult]) -> list[str]:
+    return list(dict.fromkeys(words.condition(text) for result in results for text in result.hypotheses))
+
+
+def _proved(claims: Sequence[Checked], page: tree.Page) -> str:
+    results = [c.result for c in claims]
+    names = sizes((c.statement for c in claims), page)
+    fixed = any(result.sizes == "fixed" for result in results)
+    scope = "proved at fixed sizes only" if fixed else f"proved for all {names}" if names else "proved"
+    if len(claims) > 1:
+        scope = f"{len(claims)} equalities {scope}"
+    hypotheses = _hypotheses(results)
+    summary = [f"<b>{escape(scope)}</b>"]
+    if hypotheses:
+        shown = [h if h[0].isalpha() and " " in h and not _is_relation(h) else f"where {h}" for h in hypotheses]
+        summary.append(escape(_short(hypotheses, shown)))
+    summary.append(words.duration(sum(result.seconds for result in results)))
+    return _details("proved", summary, _rows(claims, page, hypotheses))
+
+
+def _is_relation(text: str) -> bool:
+    return any(sign in text for sign in "<>=≤≥≠")
+
+
+def _short(hypotheses: list[str], shown: list[str]) -> str:
+    if len(hypotheses) > 3:
+        return f"under {len(hypotheses)} hypotheses"
+    relations = [h for h in hypotheses if _is_relation(h)]
+    others = [h for h in hypotheses if not _is_relation(h)]
+    return ", ".join(([f"where {', '.join(relations)}"] if relations else []) + others)
+
+
+def _refuted(mistake: Checked, page: tree.Page) -> str:
+    result = mistake.result
+    summary = ["<b>refuted</b>", escape(counterexample(result))]
+    found = result.counterexample or {}
+    rows = []
+    if found:
+        left, right = (words.number(str(found.get(side, "")), 8) for side in ("left", "right"))
+        rows.append(("The two sides", f"left {escape(left)}, right {escape(right)}"))
+    if result.hypotheses:
+        rows.append(("Where", escape(", ".join(_hypotheses([result])))))
+    rows.append(_command(page, result))
+    return _details("refuted", [" ".join(part for part in summary if part)], rows)
+
+
+def _rows(claims: Sequence[Checked], page: tree.Page, hypotheses: list[str]) -> list[tuple[str, str]]:
+    rows = [("Holds", escape(", ".join(hypotheses)) if hypotheses else "for all real entries")]
+    for position, claim in enumerate(claims, start=1):
+        label = f"Equality {position}" if len(claims) > 1 else "Proof"
+        rows.append((label, f"{words.duration(claim.result.seconds)}; {_mutants(claim.result)}"))
+    rows.append(_command(page, claims[0].result))
+    return rows
+
+
+def _mutants(result: StatementResult) -> str:
+    if not result.mutants:
+        return "no mutants were tried"
+    text = f"{result.mutants_refuted} of {result.mutants} altered copies refuted"
+    if result.mutants_equivalent:
+        same = "".join(f"<li><code>{escape(mutant)}</code></li>" for mutant in result.mutants_equivalent)
+        text += f", {len(result.mutants_equivalent)} proved to say the same:<ul>{same}</ul>"
+    return text
+
+
+def _command(page: tree.Page, result: StatementResult) -> tuple[str, str]:
+    concept = page.id.rpartition("/")[2]
+    return ("Check it again", f"<code>cs231n prove {escape(concept)}</code> (line {result.line})")
+
+
+def _details(kind: str, summary: Sequence[str], rows: Sequence[tuple[str, str]]) -> str:
+    body = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows)
+    return f'<details class="proof proof--{kind}"><summary>{" · ".join(summary)}</summary><dl>{body}</dl></details>'

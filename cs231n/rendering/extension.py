@@ -1,0 +1,313 @@
+"""The Python-Markdown extension: formulas, badges, graphs and listings of one page.
+
+``pymdownx.arithmatex`` finds the formulas. This extension asks which file is being rendered, has
+:mod:`cs231n.pages` read it and :mod:`cs231n.checking` check it, and puts each display together with the
+statements that stand in it. A display that the page reader did not see, a failed verdict or an unreadable
+page is logged as a warning, which fails ``mkdocs build --strict``; nothing is raised, because other extensions
+swallow exceptions of nested texts.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import xml.etree.ElementTree as etree
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape, unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+
+from cs231n.pages import PageError, read_page, tree
+from cs231n.rendering import badges, graph, mathml
+from cs231n.rendering.source import source_path
+
+if TYPE_CHECKING:
+    from cs231n.checking.verdicts import PageResult
+
+#: MkDocs counts the warnings of loggers below ``mkdocs``.
+log = logging.getLogger("mkdocs.plugins.cs231n")
+
+GRAPH_MARKER = "<!-- computational graph -->"
+
+_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.S)
+_DECLARES = re.compile(r"^(sizes|indices|tensors|scalars|labels|outputs?|assume|code)\s*:", re.M)
+
+
+def _check(path: Path) -> PageResult:
+    # Imported late: a page without statements needs no proof engine.
+    from cs231n.checking.verify import check_cached
+
+    return check_cached(path)
+
+
+def has_statements(text: str) -> bool:
+    """Whether a Markdown file is a page of the book: it declares something or displays a formula."""
+    front = _FRONT_MATTER.match(text)
+    return bool(front and _DECLARES.search(front[1])) or "$$" in text
+
+
+@dataclass
+class Source:
+    """The page behind the text being rendered, and its verdicts by display."""
+
+    path: Path
+    page: tree.Page
+    checked: dict[int | None, list[badges.Checked]]
+
+    @classmethod
+    def load(cls, path: Path, check: Callable[[Path], PageResult]) -> Source | None:
+        """Read and check a page; what is wrong with it is logged as a warning."""
+        if not has_statements(path.read_text(encoding="utf-8")):
+            return None
+        try:
+            page = read_page(path)
+        except PageError as error:
+            log.warning("%s", error)
+            return None
+        result = check(path)
+        if result.error:
+            log.warning("%s", result.error)
+        checked: dict[int | None, list[badges.Checked]] = {}
+        if len(result.statements) != len(page.statements):
+            log.warning("%s: %d statements but %d verdicts", path, len(page.statements), len(result.statements))
+            return cls(path, page, checked)
+        for statement, verdict in zip(page.statements, result.statements, strict=True):
+            checked.setdefault(statement.display, []).append(badges.Checked(statement, verdict))
+            if problem := badges.failure(verdict):
+                named = f" {statement.anchor}" if statement.anchor else ""
+                log.warning("%s:%d:%s %s", path, statement.line, named, problem)
+        return cls(path, page, checked)
+
+
+class Formulas(Treeprocessor):
+    """Replaces what arithmatex marked by MathML, and displays by the block with name, buttons and badge."""
+
+    def __init__(self, md: Markdown, check: Callable[[Path], PageResult]) -> None:
+        super().__init__(md)
+        self.check = check
+        self.source: Source | None = None
+
+    def run(self, root: etree.Element) -> None:
+        """Draw all formulas of the text."""
+        path = source_path(self.md)
+        self.source = Source.load(path, self.check) if path else None
+        displays = list(self.source.page.displays) if self.source else []
+        inline = list(self.source.checked.get(None, [])) if self.source else []
+        for parent in list(root.iter()):
+            for position, element in enumerate(list(parent)):
+                if element.get("class") != "arithmatex":
+                    continue
+                tex = unescape(element.text or "").strip()[2:-2].strip()  # between \[ and \], or \( and \)
+                if element.tag == "div":
+                    self._display(element, tex, displays)
+                else:
+                    self._inline(parent, position, element, tex, inline)
+        for left in displays:
+            assert self.source is not None
+            log.warning(
+                "%s:%d: this display is not drawn; write it between $$ and $$ with an empty line before and after",
+                self.source.path,
+                left.line,
+            )
+
+    # ------------------------------------------------------------------------------------------ displays
+
+    def _display(self, element: etree.Element, tex: str, displays: list[tree.Display]) -> None:
+        display = _take(displays, tex)
+        checked: list[badges.Checked] = []
+        if self.source:
+            if display is None:
+                log.warning("%s: the page reader did not see the display %r", self.source.path, tex)
+            else:
+                checked = self.source.checked.get(display.number, [])
+        anchor = display.anchor if display else None
+        kind = _kind(checked)
+        element.attrib.clear()
+        element.set("class", f"eq eq--{kind}" if kind else "eq")
+        element.set("data-search-exclude", "")
+        if anchor:
+            element.set("id", anchor)
+        said = f"Formula {anchor}" if anchor else f"Formula {display.number + 1}" if display else "Formula"
+        html = (
+            f'<div class="eq__math" tabindex="0" role="group" aria-label="{escape(said)}">{self._mathml(tex)}</div>'
+            f"{_tools(tex, anchor)}"
+        )
+        if checked and self.source:
+            html += badges.badge(checked, self.source.page)
+        element.text = self.md.htmlStash.store(html)
+
+    def _mathml(self, tex: str) -> str:
+        try:
+            return mathml.display(tex)
+        except mathml.FormulaError as error:
+            self._bad(error)
+            return f"<code>{escape(tex)}</code>"
+
+    def _bad(self, error: Exception) -> None:
+        log.warning("%s: %s", self.source.path if self.source else source_path(self.md) or "a docstring", error)
+
+    # -------------------------------------------------------------------------------------------- inline
+
+    def _inline(
+        self, parent: etree.Element, position: int, element: etree.Element, tex: str, statements: list[badges.Checked]
+    ) -> None:
+        try:
+            parts = mathml.inline(tex)
+        except mathml.FormulaError as error:
+            self._bad(error)
+            parts = (f"<code>{escape(tex)}</code>",)
+        mark = ""
+        if self.source and (checked := _take_statement(statements, tex)):
+            mark = badges.inline_mark(checked.result, self.source.page)
+        before = _cut_end(parent, position, element)
+        after = _cut_start(element)
+        element.set("class", "m")
+        head, middle, last = parts[0], parts[1:-1], parts[-1]
+        if len(parts) == 1:
+            html = _unbroken(before, head, mark, after)
+        else:
+            html = _unbroken(before, head, "", "") + "".join(middle) + _unbroken("", last, mark, after)
+        element.text = self.md.htmlStash.store(html)
+
+
+def _kind(checked: list[badges.Checked]) -> str:
+    kinds = {c.result.kind for c in checked}
+    for kind in ("mistake", "claim", "unchecked", "definition"):
+        if kind in kinds:
+            return kind
+    return ""
+
+
+def _same(tex: str) -> str:
+    return re.sub(r"\s+", "", tex)
+
+
+def _take(displays: list[tree.Display], tex: str) -> tree.Display | None:
+    """The next display of the page with this TeX. In order, except that footnotes are drawn at the end."""
+    for position, display in enumerate(displays):
+        if _same(display.latex) == _same(tex):
+            return displays.pop(position)
+    return None
+
+
+def _take_statement(statements: list[badges.Checked], tex: str) -> badges.Checked | None:
+    for position, checked in enumerate(statements):
+        if _same(checked.statement.latex) == _same(tex):
+            return statements.pop(position)
+    return None
+
+
+def _tools(tex: str, anchor: str | None) -> str:
+    link = (
+        f'<a class="eq__name" href="#{escape(anchor)}" title="Permanent link to this formula">{escape(anchor)}</a>'
+        if anchor
+        else ""
+    )
+    button = (
+        f'<button type="button" class="eq__copy" data-tex="{escape(tex)}" title="Copy the TeX of this formula">'
+        "TeX</button>"
+    )
+    return f'<div class="eq__tools">{link}{button}</div>'
+
+
+def _cut_end(parent: etree.Element, position: int, element: etree.Element) -> str:
+    """Take an opening bracket or quotation mark off the text before a formula: no line may end with it."""
+    previous = parent[position - 1] if position else None
+    text = (previous.tail if previous is not None else parent.text) or ""
+    match = re.search(r"[(\[“‘—–-]+$", text)
+    if not match:
+        return ""
+    if previous is not None:
+        previous.tail = text[: match.start()]
+    else:
+        parent.text = text[: match.start()]
+    return match[0]
+
+
+def _cut_start(element: etree.Element) -> str:
+    """Take what follows a formula without a space, as a comma: no line may begin with it."""
+    match = re.match(r"[^\s\w<(\[“‘]+|[’'-]\w+", element.tail or "")
+    if not match or "\x02" in match[0]:
+        return ""
+    element.tail = (element.tail or "")[match.end() :]
+    return match[0]
+
+
+def _unbroken(before: str, math: str, mark: str, after: str) -> str:
+    if not (before or mark or after):
+        return math
+    return f'<span class="nb">{escape(before)}{math}{mark}{escape(after)}</span>'
+
+
+class Graph(Postprocessor):
+    """Puts the computational graph where the page has :data:`GRAPH_MARKER`."""
+
+    def __init__(self, md: Markdown, formulas: Formulas) -> None:
+        super().__init__(md)
+        self.formulas = formulas
+
+    def run(self, text: str) -> str:
+        """Replace the marker."""
+        if GRAPH_MARKER not in text:
+            return text
+        source = self.formulas.source
+        if source is None:
+            return text
+        return text.replace(GRAPH_MARKER, graph.figure(source.page), 1)
+
+
+class Listings(Preprocessor):
+    """Makes ``::: cs231n.layers.batchnorm.batchnorm_forward`` on a page of the book a listing of the code.
+
+    mkdocstrings includes the object; the options added here keep its reference entry the only one.
+    """
+
+    _LINE = re.compile(r"^(\s*)::: ([\w.]+)\s*$")
+    _OPTIONS = (
+        "options:",
+        "  show_root_heading: false",
+        "  show_root_toc_entry: false",
+        "  skip_local_inventory: true",
+        "  extra: {listing: true}",
+    )
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Add the options to each line that has none of its own."""
+        path = source_path(self.md)
+        if path is None or not has_statements(path.read_text(encoding="utf-8")):
+            return lines
+        return list(self._run(lines))
+
+    def _run(self, lines: list[str]) -> Iterator[str]:
+        for number, line in enumerate(lines):
+            yield line
+            match = self._LINE.match(line)
+            following = lines[number + 1] if number + 1 < len(lines) else ""
+            if match and not following.strip():
+                yield from (f"{match[1]}    {option}" for option in self._OPTIONS)
+
+
+class BookExtension(Extension):
+    """All of it. ``check`` replaces the checker, in tests."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {"check": [None, "Function from a path to its PageResult; None: the cached verifier."]}
+        super().__init__(**options)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Register the parts."""
+        check = self.getConfig("check") or _check
+        formulas = Formulas(md, check)
+        # After fenced code (25), before MkDocs' and Python-Markdown's treatment of raw HTML (21, 20).
+        md.preprocessors.register(Listings(md), "cs231n-listings", 22)
+        # After inline patterns (20) and attr_list (8), before the table of contents collects identifiers (5).
+        md.treeprocessors.register(formulas, "cs231n-formulas", 6)
+        # After raw HTML is put back (30).
+        md.postprocessors.register(Graph(md, formulas), "cs231n-graph", 1)

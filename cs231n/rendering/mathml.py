@@ -1,0 +1,106 @@
+r"""LaTeX to MathML, at build time, so that a reader's browser needs no script.
+
+The converter is math-core. Three things are done before it sees the TeX: ``\tag{dx}`` is taken out (the page
+draws its own anchor), ``:=`` becomes ``\coloneqq`` (one sign instead of two), and the side remark
+``\text{(not checked: …)}`` is taken out of a display (the badge under it says the same).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from math_core import LatexError, LatexToMathML
+
+_converter = LatexToMathML(fancy_error=False)
+
+_TAG = re.compile(r"\s*\\tag\*?\s*\{[^{}]*\}")
+_DEFINES = re.compile(r"(?<!:):=")
+_REMARK = re.compile(r"\s*(?:\\qquad|\\quad|\\[,;:! ])*\s*\\text\{\(not checked(?:[^{}]|\{[^{}]*\})*\}")
+
+#: Signs at which a long inline formula may be broken over two lines.
+_BREAKS = frozenset("=≠≔<>≤≥∈→⇒≈+−")
+#: An inline formula with fewer characters than this is never broken.
+_LONG = 24
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be drawn."""
+
+
+def clean(tex: str) -> str:
+    r"""The TeX that is drawn: without ``\tag`` and without the remark *not checked*."""
+    return _DEFINES.sub(lambda _: r"\coloneqq ", _REMARK.sub("", _TAG.sub("", tex))).strip()
+
+
+@lru_cache(maxsize=4096)
+def display(tex: str) -> str:
+    """A ``<math display="block">`` element.
+
+    Raises:
+        FormulaError: The TeX holds something that cannot be drawn.
+    """
+    return _convert(tex, displaystyle=True)
+
+
+@lru_cache(maxsize=8192)
+def inline(tex: str) -> tuple[str, ...]:
+    """One ``<math>`` element, or several if the formula is long: lines may break between them.
+
+    Browsers never break a line inside MathML, and on a phone a long formula in running text would stick out.
+
+    Raises:
+        FormulaError: The TeX holds something that cannot be drawn.
+    """
+    return tuple(_split(_convert(tex, displaystyle=False)))
+
+
+def _convert(tex: str, *, displaystyle: bool) -> str:
+    try:
+        mathml = _converter.convert_with_local_state(clean(tex), displaystyle=displaystyle)
+    except LatexError as error:
+        raise FormulaError(f"cannot draw the formula {tex.strip()!r}: {error}") from None
+    # The entity is HTML only; the character is valid in XML too.
+    return mathml.replace("&ApplyFunction;", "\u2061")
+
+
+_ELEMENT = re.compile(r"<(/?)([a-z]+)[^>]*?(/?)>")
+
+
+def _children(mathml: str) -> list[str]:
+    """The outermost elements inside ``<math>…</math>``, as strings."""
+    children, depth, start = [], 0, 0
+    for match in _ELEMENT.finditer(mathml):
+        closing, _, empty = match.groups()
+        if closing:
+            depth -= 1
+        elif not empty:
+            depth += 1
+        if closing and depth == 1:
+            children.append(mathml[start : match.end()])
+            start = match.end()
+        elif empty and depth == 1:
+            children.append(mathml[start : match.end()])
+            start = match.end()
+        elif not closing and depth == 1 and match.start() == 0:
+            start = match.end()
+    return children
+
+
+def _split(mathml: str) -> list[str]:
+    if len(re.sub(r"<[^>]*>", "", mathml)) < _LONG:
+        return [mathml]
+    parts: list[list[str]] = [[]]
+    fences = 0
+    for child in _children(mathml):
+        sign = re.fullmatch(r"<mo([^>]*)>(.*)</mo>", child)
+        text = sign[2] if sign else ""
+        fences += (text in {"(", "[", "{"}) - (text in {")", "]", "}"})
+        if sign and parts[-1] and fences == 0 and text.replace("&lt;", "<").replace("&gt;", ">") in _BREAKS:
+            # First in its row an operator would count as a prefix and lose the space around it.
+            parts.append([f'<mo form="infix"{sign[1]}>{text}</mo>'])
+        else:
+            parts[-1].append(child)
+    if len(parts) == 1:
+        return [mathml]
+    return [f"<math><mrow>{''.join(part)}<mrow></mrow></mrow></math>" for part in parts]
