@@ -1,0 +1,250 @@
+"""Attacks a statement with numbers: looks for a point at which its two sides differ.
+
+Doubles find the candidates, because they are fast; a difference counts only if it is still there at 50 digits, at the
+same sizes and inputs. No difference proves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import mpmath
+
+from cs231n.checking.evaluate import DomainError, EvaluationError, Evaluator, Formulas, Sample
+from cs231n.checking.formulas import Program
+from cs231n.checking.sampling import draw, speaks_of_sizes
+from cs231n.pages import tree as t
+from cs231n.pages.show import to_text
+
+#: Points of one sample at which a statement is compared (all, if it has no more).
+POINTS = 24
+#: Samples of a page.
+SAMPLES = 4
+#: Two doubles differ when they differ by more than this, relatively and absolutely: 50 digits then decide.
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+#: The same at 50 digits.
+EXACT = mpmath.mpf("1e-35")
+
+_Program = tuple[Program, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Sizes and indices at which the sides of a statement differ, and their values there."""
+
+    sizes: dict[str, int]
+    at: dict[str, int]
+    left: str
+    right: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"sizes": self.sizes, "at": self.at, "left": self.left, "right": self.right}
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What came of it. ``vacuous``: nothing but zeros was compared, so that no difference means nothing."""
+
+    counterexample: Counterexample | None
+    points: int
+    vacuous: bool = False
+
+
+@dataclass
+class Point:
+    """One binding of a statement's free indices at one sample; the values of its sides are kept."""
+
+    evaluator: Evaluator
+    binding: dict[str, int]
+    values: dict[tuple[str, int], Any] = field(default_factory=dict)
+
+    def value(self, side: str, program: _Program, digits: int = 0) -> Any:
+        """The value of a side of the statement itself; ``digits`` 0 means a double."""
+        if (side, digits) not in self.values:
+            self.values[side, digits] = self.run(program, digits)
+        return self.values[side, digits]
+
+    def both(self, left: _Program, right: _Program, digits: int = 0) -> tuple[Any, Any]:
+        return self.value("left", left, digits), self.value("right", right, digits)
+
+    def run(self, program: _Program, digits: int = 0) -> Any:
+        evaluator = self.evaluator.exact(digits) if digits else self.evaluator
+        return evaluator.run(*program, self.binding)
+
+
+class Trials:
+    """The samples of a page and, for each of its statements, the points at which it is compared.
+
+    Everything drawn is kept, so that all statements of a page and all their mutants share the tables of the samples.
+    """
+
+    def __init__(self, page: t.Page, seed: int = 0, samples: Iterable[Sample] | None = None) -> None:
+        self.page = page
+        self.formulas = Formulas(page)
+        self.rng = random.Random(f"{seed} {page.id}")
+        self._points: dict[t.Statement, list[Point]] = {}
+        self._evaluators: dict[tuple[t.Tree, ...], list[Evaluator]] = {}
+        if samples is not None:
+            self._evaluators[()] = [Evaluator(page, s, formulas=self.formulas) for s in samples]
+
+    def evaluators(self, where: tuple[t.Tree, ...] = (), count: int = SAMPLES) -> list[Evaluator]:
+        """``count`` samples of the page at which the conditions on sizes ``where`` hold too."""
+        known = self._evaluators.setdefault(where, [])
+        while len(known) < count:
+            known.append(draw(self.page, self.rng, where=where, formulas=self.formulas))
+        return known
+
+    def points(self, statement: t.Statement) -> list[Point]:
+        """Where the statement is compared: in each of its cases, at up to POINTS bindings of each sample."""
+        if statement not in self._points:
+            cases = statement.cases or (t.Case(),)
+            found = [list(self._case(statement, case)) for case in cases]
+            for case, points in zip(cases, found):
+                if not points:
+                    raise EvaluationError(
+                        "found no point with " + ", ".join(to_text(c) for c in case.conditions)
+                        if case.conditions
+                        else "the statement has no instance: one of its indices has an empty range"
+                    )
+            self._points[statement] = [p for points in found for p in points]
+        return self._points[statement]
+
+    def _case(self, statement: t.Statement, case: t.Case) -> Iterator[Point]:
+        on_sizes = tuple(c for c in case.conditions if speaks_of_sizes(c))
+        others = [c for c in case.conditions if not speaks_of_sizes(c)]
+        assigned = {c: lone for c in others if (lone := self._lone_input(c)) is not None}
+        tests = [c for c in others if c not in assigned]
+        free = list(statement.free)
+        found = tried = 0
+        # A condition that few samples meet deserves more of them, a plain claim does not.
+        while tried < SAMPLES or (found == 0 and tried < 10 * SAMPLES):
+            evaluator = self.evaluators(on_sizes, tried + 1)[tried]
+            tried += 1
+            bindings = list(evaluator.bindings(free))
+            self.rng.shuffle(bindings)
+            here = 0
+            for binding in bindings:
+                # Each assignment makes a sample of its own, so a few of them must do.
+                if here >= (4 if assigned else POINTS):
+                    break
+                try:
+                    special = self._assign(evaluator, assigned, binding) if assigned else evaluator
+                    if not all(special.value(c, binding) for c in tests):
+                        continue
+                except DomainError:
+                    continue
+                here += 1
+                yield Point(special, binding)
+            found += here
+
+    def _lone_input(self, condition: t.Relation) -> tuple[t.Entry, t.Tree] | None:
+        if condition.op == "=":
+            for lone, other in ((condition.left, condition.right), (condition.right, condition.left)):
+                if isinstance(lone, t.Entry) and lone.name in self.page.declarations.tensors:
+                    return lone, other
+        return None
+
+    def _assign(
+        self, evaluator: Evaluator, assigned: dict[t.Relation, tuple[t.Entry, t.Tree]], binding: dict[str, int]
+    ) -> Evaluator:
+        sample = evaluator.sample
+        for lone, other in assigned.values():
+            at = Evaluator(self.page, sample, formulas=self.formulas)
+            key = tuple(int(at.value(s, binding)) for s in lone.subs)
+            sample = sample.replace(lone.name, {key: at.value(other, binding)})
+        return Evaluator(self.page, sample, formulas=self.formulas)
+
+
+def attack(page: t.Page, statement: t.Statement, trials: Trials) -> Attack:
+    """Look for a point at which the sides of a claim or mistake differ.
+
+    Points outside the domain of a side are passed over. Raises EvaluationError if a side cannot be evaluated at all: it
+    has no value at any point, or reads an entry outside its range without a guard.
+    """
+    if statement.left is None or statement.right is None:
+        raise ValueError(f"expected a claim or a mistake, got a {statement.kind}")
+    left, right = trials.formulas.program(statement.left), trials.formulas.program(statement.right)
+    compared = 0
+    looked_closely = 0
+    zero = True
+    outside: DomainError | None = None
+    for point in trials.points(statement):
+        try:
+            a, b = point.both(left, right)
+            compared += 1
+            zero = zero and abs(a) <= ABSOLUTE and abs(b) <= ABSOLUTE
+            if looked_closely < 2 or differ(a, b):
+                looked_closely += 1
+                found = confirm(partial(point.both, left, right))
+                if found is not None:
+                    sizes = dict(point.evaluator.sample.sizes)
+                    return Attack(Counterexample(sizes, point.binding, *map(_digits, found)), compared)
+        except DomainError as error:
+            outside = error
+    if compared == 0:
+        raise EvaluationError(f"the statement has no value at any of the points tried: {outside}")
+    vacuous = zero and not any(_parts_matter(statement, p) for p in trials.points(statement)[:POINTS])
+    return Attack(None, compared, vacuous)
+
+
+def differ(a: float, b: float) -> bool:
+    """True if two doubles differ by more than rounding usually does."""
+    return abs(a - b) > RELATIVE * max(abs(a), abs(b)) + ABSOLUTE
+
+
+def confirm(values: Callable[[int], tuple[Any, Any]]) -> tuple[Any, Any] | None:
+    """The two values at 50 digits, if they differ; ``values(digits)`` computes them.
+
+    A small difference may be left by the cancellation of large terms. Then it shrinks with more digits.
+    """
+    a, b = values(50)
+    gap = abs(a - b)
+    scale = max(abs(a), abs(b))
+    if gap <= EXACT * max(scale, 1):
+        return None
+    if gap < 1e-15 * scale or gap < 1e-15:
+        c, d = values(100)
+        if not gap / 2 < abs(c - d) < gap * 2:
+            return None
+    return a, b
+
+
+def _parts_matter(statement: t.Statement, point: Point) -> bool:
+    """True if a side that came to 0 did so by cancellation of terms that are not 0."""
+    for side in (statement.left, statement.right):
+        assert side is not None
+        for term, extra in _terms(side, point.evaluator):
+            try:
+                if abs(point.evaluator.value(term, point.binding | extra)) > ABSOLUTE:
+                    return True
+            except EvaluationError:
+                continue
+    return False
+
+
+def _terms(tree: t.Tree, evaluator: Evaluator) -> Iterator[tuple[t.Tree, dict[str, int]]]:
+    """What a formula adds up, with the values of the summation indices."""
+    match tree:
+        case t.Add(terms):
+            for term in terms:
+                yield from _terms(term, evaluator)
+        case t.Sum(index, body):
+            for binding in evaluator.bindings([index]):
+                for term, more in _terms(body, evaluator):
+                    yield term, binding | more
+        case t.Neg(arg) | t.Div(arg, _):
+            yield from _terms(arg, evaluator)
+        case t.Mul(factors) if any(isinstance(f, (t.Add, t.Sum)) for f in factors):
+            for factor in factors:
+                if isinstance(factor, (t.Add, t.Sum)):
+                    yield from _terms(factor, evaluator)
+        case _:
+            yield tree, {}
+
+
+def _digits(value: Any) -> str:
+    return str(mpmath.nstr(value, 6)).removesuffix(".0")

@@ -1,0 +1,247 @@
+"""Mutants of a claim: copies with one thing changed, which must all turn out false.
+
+A check that would also accept the claim with a sign flipped is worth little. So each claim is changed at every
+applicable place of both sides, and each copy must be refuted by numbers, or proved equivalent by the engine.
+
+What is changed: a term, factor, root or exponent is dropped; a sign is flipped; a constant is raised by one; an
+exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in scope
+of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming another
+one in scope. Inside derivatives only the indices change, and only where the side keeps its free indices: a claim whose
+sides lost one would be rejected as it stands. A sum whose index has no other of its size in scope is not removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+
+from cs231n.checking.attack import Point, Trials, confirm, differ
+from cs231n.checking.evaluate import DomainError, EvaluationError
+from cs231n.checking.formulas import constant, free_indices
+from cs231n.pages import tree as t
+from cs231n.pages.show import to_text
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A claim ``left = right`` with one change, described for people."""
+
+    description: str
+    left: t.Tree
+    right: t.Tree
+
+
+_Variant = tuple[str, t.Tree]
+_Scope = tuple[t.Index, ...]
+_REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "!=", "!=": "="}
+
+
+def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
+    """All mutants of a claim, without repetitions."""
+    left, right = statement.left, statement.right
+    if left is None or right is None:
+        return []
+    seen = {(left, right)}
+    found: list[Mutant] = []
+    for side, other, rebuild in (
+        (left, right, lambda new: (new, right)),
+        (right, left, lambda new: (left, new)),
+    ):
+        free = free_indices(side)
+        for description, new in _side(side, other, statement.free):
+            pair = rebuild(new)
+            if pair in seen or free_indices(new) != free:
+                continue
+            seen.add(pair)
+            found.append(Mutant(description, *pair))
+    return found
+
+
+def refute_mutants(page: t.Page, statement: t.Statement, trials: Trials) -> tuple[int, list[Mutant]]:
+    """How many mutants of the claim fail at some point, and those that do not."""
+    made = mutants(statement, page)
+    survivors = [m for m in made if not refuted(m, statement, trials)]
+    return len(made) - len(survivors), survivors
+
+
+def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
+    """True if the mutant is false at a point of the statement, is defined nowhere, or reads outside a range."""
+    assert statement.left is not None and statement.right is not None
+    compile_ = trials.formulas.compile
+    if mutant.left is statement.left:
+        new, kept, side = compile_(mutant.right), trials.formulas.program(statement.left), "left"
+    else:
+        new, kept, side = compile_(mutant.left), trials.formulas.program(statement.right), "right"
+
+    def differs(point: Point) -> bool:
+        def both(digits: int) -> tuple[object, object]:
+            return point.run(new, digits), point.value(side, kept, digits)
+
+        return differ(point.run(new), point.value(side, kept)) and confirm(both) is not None
+
+    defined = False
+    for point in trials.points(statement):
+        try:
+            if differs(point):
+                return True
+            defined = True
+        except DomainError:
+            continue
+        except EvaluationError:  # as a read outside the range of a tensor: the change does not go unnoticed
+            return True
+    return not defined
+
+
+# ---------------------------------------------------------------------------------------------------- the changes
+
+
+def _side(side: t.Tree, other: t.Tree, free: _Scope) -> Iterator[_Variant]:
+    # The sign of a whole side is written only on one of the two; against 0 it says nothing.
+    if constant(other) != 0 and not isinstance(side, (t.Add, t.Neg, t.Grad, t.Partial, t.Total)):
+        yield f"sign of `{to_text(side)}` flipped", _negated(side)
+    yield from _variants(side, free)
+
+
+def _variants(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
+    """All copies of ``tree`` with one change at or below it; ``scope`` are the indices that may be used there."""
+    if not isinstance(tree, (t.Grad, t.Partial, t.Total)):
+        yield from _here(tree, scope)
+    if isinstance(tree, (t.Entry, t.Grad)):
+        yield from _swaps(tree, tree.subs, lambda subs: replace(tree, subs=subs))
+    if isinstance(tree, (t.Partial, t.Total)):
+        # ∂a_i/∂b_k with i and k exchanged is another claim: both lists of subscripts are one here.
+        cut = len(tree.of.subs)
+        yield from _swaps(
+            tree,
+            tree.of.subs + tree.wrt.subs,
+            lambda subs: replace(tree, of=replace(tree.of, subs=subs[:cut]), wrt=replace(tree.wrt, subs=subs[cut:])),
+        )
+    only_indices = isinstance(tree, (t.Grad, t.Partial, t.Total))
+    inner = scope
+    if isinstance(tree, (t.Sum, t.Extremum)):
+        inner = (*(i for i in scope if i.name != tree.index.name), tree.index)
+    context = None if isinstance(tree, (t.Add, t.Mul, t.Div, t.Sum, t.Neg)) else tree
+    for child, rebuild in _children(tree):
+        if isinstance(child, t.Index):
+            for index in inner:
+                if index.size == child.size and index.name != child.name:
+                    where = "" if context is None else f" in `{to_text(context)}`"
+                    yield f"index `{child.name}` → `{index.name}`{where}", rebuild(index)
+        elif only_indices:
+            for description, new in _index_variants(child, inner):
+                yield description, rebuild(new)
+        else:
+            for description, new in _variants(child, inner):
+                yield description, rebuild(new)
+
+
+def _index_variants(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
+    """Changes of indices only, below a derivative."""
+    for child, rebuild in _children(tree):
+        if isinstance(child, t.Index):
+            for index in scope:
+                if index.size == child.size and index.name != child.name:
+                    yield f"index `{child.name}` → `{index.name}` in `{to_text(tree)}`", rebuild(index)
+        else:
+            for description, new in _index_variants(child, scope):
+                yield description, rebuild(new)
+
+
+def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
+    """The changes of this very node."""
+    match tree:
+        case t.Num(value):
+            value = Fraction(value)
+            new = Fraction(value.numerator + 1, value.denominator)
+            yield f"constant {value} → {new}", replace(tree, value=new)
+        case t.Size(name):
+            yield f"size `{name}` → `{name} - 1`", t.Add((tree, t.Num(Fraction(-1))))
+        case t.Add(terms):
+            for k, term in enumerate(terms):
+                rest = terms[:k] + terms[k + 1 :]
+                yield f"term `{to_text(term)}` dropped", rest[0] if len(rest) == 1 else replace(tree, terms=rest)
+                flipped = (*terms[:k], _negated(term), *terms[k + 1 :])
+                yield f"sign of the term `{to_text(term)}` flipped", replace(tree, terms=flipped)
+        case t.Neg(arg):
+            yield f"sign of `{to_text(tree)}` flipped", arg
+        case t.Mul(factors):
+            for k, factor in enumerate(factors):
+                rest = factors[:k] + factors[k + 1 :]
+                yield f"factor `{to_text(factor)}` dropped", rest[0] if len(rest) == 1 else replace(tree, factors=rest)
+        case t.Div(num, den):
+            if constant(num) is None and not isinstance(num, t.Mul):
+                yield f"factor `{to_text(num)}` dropped from a numerator", replace(tree, num=t.Num(Fraction(1)))
+            if not isinstance(den, t.Mul):
+                yield f"denominator `{to_text(den)}` dropped", num
+        case t.Pow(base, exp):
+            yield f"exponent of `{to_text(tree)}` dropped", base
+            yield f"exponent of `{to_text(tree)}` negated", replace(tree, exp=_negated(exp))
+            if constant(exp) is None:
+                yield f"exponent of `{to_text(tree)}` raised by 1", replace(tree, exp=t.Add((exp, t.Num(Fraction(1)))))
+        case t.Call("sqrt", (arg,)):
+            yield f"root of `{to_text(arg)}` dropped", arg
+        case t.Relation(op):
+            yield f"condition `{to_text(tree)}` reversed", replace(tree, op=_REVERSED[op])
+        case t.Sum(index, body) | t.Extremum(_, index, body):
+            what = "sum" if isinstance(tree, t.Sum) else "extremum"
+            if index not in free_indices(body):
+                yield f"{what} over `{index.name}` removed", body
+            for other in scope:
+                if other.size == index.size and other.name != index.name:
+                    new_body = _renamed(body, index, other)
+                    yield f"{what} over `{index.name}` removed, `{index.name}` → `{other.name}`", new_body
+
+
+def _negated(tree: t.Tree) -> t.Tree:
+    if isinstance(tree, t.Neg):
+        return tree.arg
+    return t.Num(-tree.value) if isinstance(tree, t.Num) else t.Neg(tree)
+
+
+def _swaps(
+    tree: t.Tree, subs: tuple[t.Tree, ...], rebuild: Callable[[tuple[t.Tree, ...]], t.Tree]
+) -> Iterator[_Variant]:
+    for b in range(len(subs)):
+        for a in range(b):
+            first, second = subs[a], subs[b]
+            if isinstance(first, t.Index) and isinstance(second, t.Index) and first.size == second.size:
+                swapped = [*subs]
+                swapped[a], swapped[b] = second, first
+                yield f"indices `{first.name}` and `{second.name}` exchanged in `{to_text(tree)}`", rebuild(tuple(swapped))
+
+
+def _renamed(tree: t.Tree, index: t.Index, other: t.Index) -> t.Tree:
+    """``tree`` with every free ``index`` replaced by ``other``."""
+    if isinstance(tree, t.Index):
+        return other if tree == index else tree
+    if isinstance(tree, (t.Sum, t.Extremum)) and tree.index.name == index.name:
+        return tree
+    for k in range(sum(1 for _ in _children(tree))):
+        child, rebuild = list(_children(tree))[k]  # of the tree as changed so far
+        tree = rebuild(_renamed(child, index, other))
+    return tree
+
+
+def _children(tree: t.Tree) -> Iterator[tuple[t.Tree, Callable[[t.Tree], t.Tree]]]:
+    """The parts of a formula that may change, each with a function that puts another in its place.
+
+    Not among them: the index that a sum binds, and the range of an index.
+    """
+    if isinstance(tree, t.Index):
+        return
+    for f in fields(tree):
+        value = getattr(tree, f.name)
+        if f.name == "index" and isinstance(tree, (t.Sum, t.Extremum)):
+            continue
+        for part, put in _parts(value):
+            yield part, lambda new, name=f.name, put=put: replace(tree, **{name: put(new)})
+
+
+def _parts(value: object) -> Iterator[tuple[t.Tree, Callable[[t.Tree], object]]]:
+    if isinstance(value, t.Tree):
+        yield value, lambda new: new
+    elif isinstance(value, tuple):
+        for k, item in enumerate(value):
+            for part, put in _parts(item):
+                yield part, lambda new, k=k, put=put: (*value[:k], put(new), *value[k + 1 :])

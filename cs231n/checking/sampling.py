@@ -1,0 +1,414 @@
+"""Draws the points at which a page is evaluated: sizes and inputs that satisfy its declarations and assumptions.
+
+Sizes are pairwise distinct where the page leaves room for it, or mixed-up axes would go unnoticed. Values are multiples
+of 1/1024 (exact in doubles and in any precision), away from 0, of both signs and pairwise distinct, so that no point
+sits on a kink or a tie by design; points that come within rounding of one are drawn again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from cs231n.checking.evaluate import DomainError, EvaluationError, Evaluator, Formulas, OutOfRange, Sample, integer
+from cs231n.checking.formulas import constant, free_indices
+from cs231n.checking.numbers import EXACT
+from cs231n.pages import tree as t
+from cs231n.pages.show import to_text
+
+#: All values are multiples of 1/GRID.
+GRID = 1024
+#: No tensor of a sample has more entries than this, where the sizes leave a choice.
+ENTRIES = 400
+TRIES = 400
+
+
+def draw_sample(
+    page: t.Page, rng: random.Random, *, fixed: Mapping[str, int] | None = None, where: Sequence[t.Tree] = ()
+) -> Sample:
+    """A random point of ``page``.
+
+    ``fixed`` gives some sizes; ``where`` holds further conditions on sizes and inputs, as in a claim's "for …".
+    A condition with a lone size or input on one side of = is solved for it, others are met by trying again.
+    Raises ValueError naming the condition that no try met.
+    """
+    return draw(page, rng, fixed=fixed, where=where).sample
+
+
+def draw(
+    page: t.Page,
+    rng: random.Random,
+    *,
+    fixed: Mapping[str, int] | None = None,
+    where: Sequence[t.Tree] = (),
+    formulas: Formulas | None = None,
+) -> Evaluator:
+    """As :func:`draw_sample`, returning the evaluator whose tables the search has already filled."""
+    formulas = formulas or Formulas(page)
+    return _Draw(page, rng, dict(fixed or {}), where, formulas).evaluator()
+
+
+def _flat(conditions: Iterable[t.Tree | str]) -> Iterator[t.Relation]:
+    for condition in conditions:
+        if isinstance(condition, t.Both):
+            yield from _flat(condition.conditions)
+        elif isinstance(condition, t.Relation):
+            yield condition
+        elif not isinstance(condition, str):
+            raise ValueError(f"expected a condition, got {to_text(condition)}")
+
+
+def speaks_of_sizes(condition: t.Tree) -> bool:
+    """True if the condition is about sizes and numbers only."""
+    return not any(isinstance(n, (t.Entry, t.Index, t.Grad, t.Partial, t.Total)) for n in condition.walk())
+
+
+class _Draw:
+    def __init__(
+        self, page: t.Page, rng: random.Random, fixed: dict[str, int], where: Sequence[t.Tree], formulas: Formulas
+    ) -> None:
+        self.page, self.rng, self.fixed, self.formulas = page, rng, fixed, formulas
+        declarations = page.declarations
+        unknown = fixed.keys() - declarations.sizes.keys()
+        if unknown:
+            raise ValueError(f"expected sizes among {', '.join(declarations.sizes)}, got {', '.join(sorted(unknown))}")
+        conditions = list(_flat([*declarations.assume, *where]))
+        self.size_conditions = [c for c in conditions if speaks_of_sizes(c)]
+        self.value_conditions = [c for c in conditions if not speaks_of_sizes(c)]
+        self.used: set[Fraction] = set()
+        self.inputs_only = Formulas(replace(page, statements=(), definitions={}))
+
+    # ---------------------------------------------------------------------------------------------- search
+
+    def evaluator(self) -> Evaluator:
+        failure: Exception | None = None
+        for _ in range(TRIES // 4):
+            sizes = self.sizes()
+            for _ in range(4):
+                try:
+                    sample = self.values(sizes)
+                    evaluator = Evaluator(self.page, sample, formulas=self.formulas)
+                    self.require(evaluator)
+                    self.warm(evaluator)
+                    return evaluator
+                except DomainError as error:  # a kink, a tie, a division by 0: another point may be better
+                    failure = error
+                except _Unmet as error:
+                    failure = error
+        raise ValueError(f"found no point of the page {self.page.id}: {failure}")
+
+    def require(self, evaluator: Evaluator) -> None:
+        for condition in self.value_conditions:
+            for binding in evaluator.bindings(sorted(free_indices(condition), key=lambda i: i.name)):
+                if not _holds(condition, evaluator, binding):
+                    raise _Unmet(f"no values satisfy {to_text(condition)}")
+
+    def warm(self, evaluator: Evaluator) -> None:
+        """Compute everything once, so that a definition without a value here, or a kink, is met now."""
+        declarations = self.page.declarations
+        for name in self.page.definitions:
+            try:
+                evaluator.table(name)
+            except DomainError as error:
+                raise type(error)(f"{name}: {error}") from None
+            except OutOfRange:
+                pass  # an entry nobody may read; whoever reads it is told
+        for name, tensor in declarations.tensors.items():
+            if tensor.differentiable and any(o.name in self.formulas.downstream(name) for o in declarations.outputs):
+                try:
+                    evaluator.gradient(name)
+                except DomainError:
+                    raise
+                except EvaluationError:
+                    pass
+
+    # ----------------------------------------------------------------------------------------------- sizes
+
+    def sizes(self) -> dict[str, int]:
+        declared = self.page.declarations.sizes
+        solved = {name: tree for name, tree in map(_solved_size, self.size_conditions) if name not in self.fixed}
+        solved.pop("", None)
+        drawn = [n for n in declared if n not in solved and n not in self.fixed]
+        unmet: t.Tree | None = None
+        smallest: tuple[int, dict[str, int]] | None = None
+        for attempt in range(TRIES):
+            sizes = dict(self.fixed)
+            pool = list(range(2, max(7, len(drawn) + 3)))
+            self.rng.shuffle(pool)
+            for name in drawn:
+                least = declared[name].least
+                if least == 0:
+                    sizes[name] = self.rng.randint(0, 3)
+                elif least == 1:
+                    sizes[name] = pool.pop()
+                else:
+                    sizes[name] = self.rng.randint(least, least + 4)
+            try:
+                _solve_sizes(sizes, solved)
+            except EvaluationError:
+                continue
+            unmet = next((c for c in self.size_conditions if not _size_condition(c, sizes)), None)
+            if unmet is not None or any(sizes[n] < declared[n].least for n in sizes if n in declared):
+                continue
+            if len(set(sizes.values())) < len(sizes) and attempt < TRIES // 2:
+                continue
+            try:
+                cost = self.largest_tensor(sizes)
+            except EvaluationError:
+                continue
+            if cost <= ENTRIES:
+                return sizes
+            if smallest is None or cost < smallest[0]:
+                smallest = (cost, sizes)
+        if smallest is not None:
+            return smallest[1]
+        if unmet is not None:
+            raise ValueError(f"no sizes satisfy {to_text(unmet)}")
+        raise ValueError("no sizes fit the shapes declared: " + ", ".join(declared))
+
+    def largest_tensor(self, sizes: dict[str, int]) -> int:
+        declarations = self.page.declarations
+        cost = 0
+        for name in [*declarations.tensors, *declarations.labels, *self.page.definitions]:
+            shape = [integer(s, sizes) for s in self.formulas.shape(name)]
+            if any(n < 0 for n in shape):
+                raise EvaluationError(f"{name} has the shape {shape}")
+            entries = 1
+            for n in shape:
+                entries *= n
+            cost = max(cost, entries)
+        return cost
+
+    # ---------------------------------------------------------------------------------------------- values
+
+    def values(self, sizes: dict[str, int]) -> Sample:
+        declarations = self.page.declarations
+        self.used = set()
+        local = self.local_conditions()
+        labels: dict[str, dict[tuple[int, ...], int]] = {}
+        for name, label in declarations.labels.items():
+            classes = integer(label.classes, sizes)
+            keys = _keys(label.shape, sizes)
+            if classes < 1 and keys:
+                raise _Unmet(f"labels {name} have no class to take")
+            labels[name] = {key: self.rng.randrange(classes) for key in keys}
+        values: dict[str, dict[tuple[int, ...], Fraction]] = {}
+        for name, tensor in declarations.tensors.items():
+            accept = self.acceptance(name, local.get(name, []), sizes)
+            values[name] = self.tensor(tensor, _keys(tensor.shape, sizes), accept)
+        sample = Sample(sizes, values, labels)
+        for condition in self.value_conditions:
+            sample = self.solve(condition, sample)
+        return sample
+
+    def tensor(
+        self, tensor: t.TensorDecl, keys: list[tuple[int, ...]], accept: Callable[[tuple[int, ...], Fraction], bool]
+    ) -> dict[tuple[int, ...], Fraction]:
+        table: dict[tuple[int, ...], Fraction] = {}
+        if tensor.values:
+            choices = [Fraction(v) for v in tensor.values]
+            table = {key: self.rng.choice(choices) for key in keys}
+            if len(keys) >= len(choices):  # every value occurs
+                for key, value in zip(self.rng.sample(keys, len(choices)), choices):
+                    table[key] = value
+            return table
+        for key in keys:
+            for attempt in range(TRIES):
+                value = self.entry(tensor.sign, attempt)
+                if accept(key, value):
+                    break
+            else:
+                raise _Unmet(f"no value of {tensor.name} satisfies the assumptions about it")
+            table[key] = value
+            self.used.add(value)
+        if tensor.sign in ("", "real", "nonzero") and len(keys) > 1 and len({v > 0 for v in table.values()}) == 1:
+            key = self.rng.choice(keys)  # both signs occur
+            if accept(key, -table[key]):
+                table[key] = -table[key]
+        return table
+
+    def entry(self, sign: str, attempt: int) -> Fraction:
+        # Later attempts look at small and at large values too: the assumptions may ask for them.
+        spread = (1.0, 0.4, 0.15, 4.0)[attempt % 4] if attempt >= 20 else 1.0
+        while True:
+            value = Fraction(round(self.rng.gauss(0, 1.2) * spread * GRID), GRID)
+            if sign in ("positive", "nonnegative"):
+                value = abs(value)
+            if abs(value) >= min(spread, 1.0) / 4 and abs(value) <= 3 * spread:
+                if value not in self.used or self.rng.random() < 0.02:  # a huge tensor may use up the grid
+                    return value
+
+    def local_conditions(self) -> dict[str, list[t.Relation]]:
+        """Conditions on one entry of one input, by its name: they are met entry by entry."""
+        local: dict[str, list[t.Relation]] = {}
+        for condition in self.value_conditions:
+            entries = {n for n in condition.walk() if isinstance(n, t.Entry)}
+            if condition.op != "=" and len(entries) == 1:
+                (entry,) = entries
+                indices = free_indices(condition)
+                if self.is_input(entry) and indices == set(entry.subs):
+                    local.setdefault(entry.name, []).append(condition)
+        return local
+
+    def acceptance(
+        self, name: str, conditions: list[t.Relation], sizes: dict[str, int]
+    ) -> Callable[[tuple[int, ...], Fraction], bool]:
+        if not conditions:
+            return lambda key, value: True
+
+        def accept(key: tuple[int, ...], value: Fraction) -> bool:
+            sample = Sample(sizes, {name: {key: value}})
+            evaluator = Evaluator(self.inputs_only.page, sample, formulas=self.inputs_only)
+            for condition in conditions:
+                entry = next(n for n in condition.walk() if isinstance(n, t.Entry))
+                binding = {s.name: k for s, k in zip(entry.subs, key) if isinstance(s, t.Index)}
+                if not _holds(condition, evaluator, binding):
+                    return False
+            return True
+
+        return accept
+
+    # --------------------------------------------------------------------------------------------- solving
+
+    def solve(self, condition: t.Relation, sample: Sample) -> Sample:
+        """Change the sample so that an equation with a lone input, or with a lone sum of one, holds."""
+        if condition.op != "=":
+            return sample
+        for lone, other in ((condition.left, condition.right), (condition.right, condition.left)):
+            if isinstance(lone, t.Entry) and self.is_input(lone) and lone not in set(other.walk()):
+                return self.assign(lone, other, sample)
+            entry, summed = _lone_sum(lone)
+            if entry is not None and self.is_input(entry) and entry not in set(other.walk()):
+                return self.normalise(entry, summed, other, sample)
+        return sample
+
+    def is_input(self, entry: t.Entry) -> bool:
+        tensor = self.page.declarations.tensors.get(entry.name)
+        return tensor is not None and not tensor.values and _plain_subscripts(entry)
+
+    def assign(self, lone: t.Entry, other: t.Tree, sample: Sample) -> Sample:
+        exact = Evaluator(self.page, sample, EXACT, formulas=self.formulas)
+        indices = [s for s in lone.subs if isinstance(s, t.Index)]
+        new = {}
+        for binding in exact.bindings(indices):
+            try:
+                value = exact.value(other, binding)
+            except EvaluationError as error:
+                raise ValueError(f"cannot solve {to_text(lone)} = {to_text(other)}: {error}") from None
+            new[tuple(binding[i.name] for i in indices)] = Fraction(value)
+        return sample.replace(lone.name, new)
+
+    def normalise(self, entry: t.Entry, summed: list[t.Index], other: t.Tree, sample: Sample) -> Sample:
+        sign = self.page.declarations.tensors[entry.name].sign
+        exact = Evaluator(self.page, sample, EXACT, formulas=self.formulas)
+        indices = [s for s in entry.subs if isinstance(s, t.Index)]
+        outer = [i for i in indices if i not in summed]
+        positive = sign in ("positive", "nonnegative") or all(v > 0 for v in sample.values[entry.name].values())
+        new: dict[tuple[int, ...], Fraction] = {}
+        for binding in exact.bindings(outer):
+            total = Fraction(exact.value(other, binding))
+            keys = []
+            for inner in exact.bindings(summed):
+                both = binding | inner
+                keys.append(tuple(both[i.name] for i in indices))
+            new |= dict(zip(keys, _split(total, [sample.values[entry.name][k] for k in keys], positive)))
+        return sample.replace(entry.name, new)
+
+
+class _Unmet(Exception):
+    """An assumption that this try did not meet."""
+
+
+def _split(total: Fraction, weights: list[Fraction], positive: bool) -> list[Fraction]:
+    """Values like ``weights`` that add up to ``total`` exactly, on a grid that doubles hold exactly."""
+    if not weights:
+        return []
+    if not positive:
+        return [*weights[:-1], total - sum(weights[:-1])]
+    scale = total / sum(weights)
+    parts = [Fraction(round(w * scale * GRID * 8), GRID * 8) for w in weights[:-1]]
+    return [*parts, total - sum(parts)]
+
+
+def _holds(condition: t.Relation, evaluator: Evaluator, binding: Mapping[str, int]) -> bool:
+    if condition.op == "=":  # both sides are rounded
+        left, right = (evaluator.value(side, binding) for side in (condition.left, condition.right))
+        return bool(abs(left - right) <= 1e-9 * max(1, abs(left), abs(right)))
+    return bool(evaluator.value(condition, binding))
+
+
+def _keys(shape: tuple[t.Tree, ...], sizes: dict[str, int]) -> list[tuple[int, ...]]:
+    return list(itertools.product(*(range(integer(s, sizes)) for s in shape)))
+
+
+def _plain_subscripts(entry: t.Entry) -> bool:
+    return all(isinstance(s, t.Index) for s in entry.subs) and len(set(entry.subs)) == len(entry.subs)
+
+
+def _lone_sum(tree: t.Tree) -> tuple[t.Entry | None, list[t.Index]]:
+    summed = []
+    while isinstance(tree, t.Sum):
+        summed.append(tree.index)
+        tree = tree.body
+    if summed and isinstance(tree, t.Entry) and _plain_subscripts(tree) and set(summed) <= set(tree.subs):
+        return tree, summed
+    return None, []
+
+
+def _solved_size(condition: t.Relation) -> tuple[str, t.Tree]:
+    """The size that an equation gives and its value; ("", …) if it gives none."""
+    if condition.op == "=":
+        for lone, other in ((condition.left, condition.right), (condition.right, condition.left)):
+            if isinstance(lone, t.Size) and lone not in set(other.walk()):
+                return lone.name, other
+    return "", condition
+
+
+def _solve_sizes(sizes: dict[str, int], solved: dict[str, t.Tree]) -> None:
+    waiting = dict(solved)
+    while waiting:
+        ready = [n for n, tree in waiting.items() if all(s.name in sizes for s in tree.walk() if isinstance(s, t.Size))]
+        if not ready:
+            raise ValueError("the sizes " + ", ".join(waiting) + " are given in terms of each other only")
+        for name in ready:
+            sizes[name] = integer(waiting.pop(name), sizes)
+
+
+def _rational(tree: t.Tree, sizes: Mapping[str, int]) -> Fraction:
+    value = constant(tree)
+    if value is not None:
+        return value
+    match tree:
+        case t.Div(num, den):
+            bottom = _rational(den, sizes)
+            if bottom == 0:
+                raise EvaluationError("division by 0")
+            return _rational(num, sizes) / bottom
+        case t.Add(terms):
+            return sum((_rational(term, sizes) for term in terms), Fraction(0))
+        case t.Neg(arg):
+            return -_rational(arg, sizes)
+        case t.Mul(factors):
+            product = Fraction(1)
+            for factor in factors:
+                product *= _rational(factor, sizes)
+            return product
+    return Fraction(integer(tree, sizes))
+
+
+def _size_condition(condition: t.Relation, sizes: Mapping[str, int]) -> bool:
+    try:
+        left, right = _rational(condition.left, sizes), _rational(condition.right, sizes)
+    except EvaluationError:
+        return False
+    return {
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "=": left == right,
+        "!=": left != right,
+    }[condition.op]
