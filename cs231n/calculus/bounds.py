@@ -1,0 +1,185 @@
+"""Signs: of integer expressions from the ranges of their indices, of real ones from their form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly
+from cs231n.calculus.context import current, need
+
+
+def _linear(m: Mono) -> tuple[Atom | None, Poly] | None:
+    """Split a term into its one index-like atom and a product of sizes; None if it is no such product."""
+    variable: Atom | None = None
+    rest: dict[Atom, Number] = {}
+    for a, e in m:
+        if a.kind == "size" and isinstance(e, int) and e > 0:
+            rest[a] = e
+        elif variable is None and e == 1 and (a.kind == "var" or (a.kind == "entry" and a.data[0].classes)):
+            variable = a
+        else:
+            return None
+    return variable, Poly({frozenset(rest.items()): 1})
+
+
+def _range(a: Atom) -> Poly:
+    return a.data[0].size if a.kind == "var" else a.data[0].classes
+
+
+def lower(e: Poly) -> Poly | None:
+    """The least value of an affine integer expression over the ranges of its indices, in sizes."""
+    from cs231n.calculus.rules import multiply
+
+    out = ZERO
+    for m, c in e.terms.items():
+        split = _linear(m)
+        if split is None:
+            return None
+        variable, sizes = split
+        if variable is None:
+            out = out + sizes.scale(c)
+        elif c < 0:
+            out = out + multiply(_range(variable) - Poly.number(1), sizes).scale(c)
+    return out
+
+
+def upper(e: Poly) -> Poly | None:
+    """The greatest value of an affine integer expression over the ranges of its indices, in sizes."""
+    low = lower(-e)
+    return None if low is None else -low
+
+
+def size_nonneg(e: Poly | None) -> bool:
+    """Is this polynomial in sizes ≥ 0 for all of them? Each size S is written as least + S′ with S′ ≥ 0, and
+    every coefficient must then be ≥ 0; declared facts may be subtracted first."""
+    if e is None:
+        return False
+    if _shifted_nonneg(e):
+        return True
+    facts = current().size_facts
+    for fact, words in facts:
+        rest = e - fact
+        if _shifted_nonneg(rest):
+            need(words)
+            return True
+        for other, more in facts:
+            if _shifted_nonneg(rest - other):
+                need(words)
+                need(more)
+                return True
+    return False
+
+
+def _shifted_nonneg(e: Poly) -> bool:
+    from cs231n.calculus.rules import multiply, power
+
+    out = ZERO
+    for m, c in e.terms.items():
+        term = Poly.number(c)
+        for a, k in m:
+            if a.kind != "size" or not isinstance(k, int) or k < 0:
+                return False
+            term = multiply(term, power(Poly.atom(a) + Poly.number(a.data[1]), k))
+        out = out + term
+    return all(c >= 0 for c in out.terms.values())
+
+
+def surely_in_range(e: Poly, n: Poly) -> bool:
+    """Is 0 ≤ e < n whatever the indices in e are?"""
+    return size_nonneg(lower(e)) and size_nonneg(lower(n - Poly.number(1) - e))
+
+
+def surely_outside(e: Poly, n: Poly) -> bool:
+    """Is e < 0 or e ≥ n whatever the indices in e are?"""
+    return size_nonneg(lower(-e - Poly.number(1))) or size_nonneg(lower(e - n))
+
+
+# ------------------------------------------------------------------------------------------------- real signs
+
+POSITIVE, NONNEGATIVE, NONZERO, UNKNOWN = "positive", "nonnegative", "nonzero", ""
+
+
+def atom_sign(a: Atom, e: Number) -> str:
+    """The sign of aᵉ, on its domain."""
+    if not isinstance(e, int) and _plain_sign(a, e) != POSITIVE:
+        return POSITIVE if e < 0 else NONNEGATIVE  # a root is only defined, and then ≥ 0, for a base ≥ 0
+    even = isinstance(e, int) and e % 2 == 0
+    sign = _plain_sign(a, e)
+    if even and sign in (UNKNOWN, NONZERO):
+        return POSITIVE if sign == NONZERO or e < 0 else NONNEGATIVE
+    if sign == NONNEGATIVE and e < 0:
+        return POSITIVE  # where it is defined
+    return sign
+
+
+def _plain_sign(a: Atom, e: Number) -> str:
+    match a.kind:
+        case "size":
+            return POSITIVE if a.data[1] >= 1 else NONNEGATIVE
+        case "prime" | "pi" | "exp":
+            return POSITIVE
+        case "var" | "delta" | "inrange" | "nonneg" | "pos" | "argmax":
+            return NONNEGATIVE
+        case "entry":
+            return NONNEGATIVE if a.data[0].classes else a.data[0].sign
+        case "sum":
+            return _sum_sign(a)
+        case "fn":
+            return POSITIVE if a.data[0] == "sigmoid" else UNKNOWN
+        case "base":
+            return poly_sign(a.data[0])
+        case "power":
+            return POSITIVE  # only built on positive bases
+        case "max":
+            return poly_sign(a.data[1])
+    return UNKNOWN
+
+
+def _sum_sign(a: Atom) -> str:
+    sign = poly_sign(a.data[1])
+    if sign == POSITIVE:
+        return POSITIVE if all(size_nonneg(v.size - Poly.number(1)) for v in a.data[0]) else NONNEGATIVE
+    return NONNEGATIVE if sign == NONNEGATIVE else UNKNOWN
+
+
+def poly_sign(p: Poly) -> str:
+    """The sign of an expression, from the signs of its terms; ``''`` if it cannot be told that way."""
+    if not p.terms:
+        return NONNEGATIVE
+    strict = False
+    for m, c in p.terms.items():
+        signs = [atom_sign(a, e) for a, e in m]
+        if c > 0 and all(s in (POSITIVE, NONNEGATIVE) for s in signs):
+            strict = strict or all(s == POSITIVE for s in signs)
+        elif len(p.terms) == 1 and all(s in (POSITIVE, NONZERO) for s in signs):
+            return NONZERO
+        else:
+            break
+    else:
+        return POSITIVE if strict else NONNEGATIVE
+    if all(a.kind == "size" for a in p.atoms()):
+        if size_nonneg(p - Poly.number(1)):
+            return POSITIVE
+        if size_nonneg(p):
+            return NONNEGATIVE
+    return UNKNOWN
+
+
+def positive(p: Poly) -> bool:
+    return poly_sign(p) == POSITIVE
+
+
+def nonnegative(p: Poly) -> bool:
+    return poly_sign(p) in (POSITIVE, NONNEGATIVE)
+
+
+def leading(p: Poly) -> Number:
+    """The coefficient of a term singled out independently of the names of the engine's own indices."""
+    names = {v: "*" for v in p.free if v.private}
+
+    def rank(item: tuple[Mono, Number]) -> tuple[bool, str, str]:
+        m, _ = item
+        spelled: Callable[[dict], str] = lambda ns: "·".join(sorted(f"{a.spell(ns)}^{e}" for a, e in m))
+        return (m != ONE, spelled(names), spelled({}))
+
+    return max(p.terms.items(), key=rank)[1]

@@ -1,0 +1,63 @@
+"""What is known while a statement is being proved, and what the proof has used of it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from collections.abc import Iterator
+
+from cs231n.calculus.algebra import Atom, Poly
+
+OFF_THE_KINK = "off the kink"
+NO_TIES = "no ties"
+
+
+@dataclass
+class Context:
+    """Declared knowledge and a record of its use.
+
+    Attributes:
+        size_facts: integer expressions in sizes known to be ≥ 0, each with the words to print.
+        equations: declared equations, each a pattern atom (its free indices are arbitrary), its value, and its words.
+        used: the hypotheses that some rewrite has needed so far.
+    """
+
+    size_facts: list[tuple[Poly, str]] = field(default_factory=list)
+    equations: list[tuple[Atom, Poly, str]] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+
+_current: ContextVar[Context | None] = ContextVar("calculus_context", default=None)
+_NOTHING = Context()
+
+
+def current() -> Context:
+    """The context in force; outside any proof, one that knows nothing."""
+    return _current.get() or _NOTHING
+
+
+@contextmanager
+def using(context: Context) -> Iterator[Context]:
+    """Put a context in force."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)
+
+
+def need(hypothesis: str) -> None:
+    """Record that the proof rests on a hypothesis."""
+    current().used.add(hypothesis)
+
+
+@contextmanager
+def recording() -> Iterator[set[str]]:
+    """Collect the hypotheses needed inside, and count them as needed outside as well."""
+    context = current()
+    before, context.used = context.used, set()
+    try:
+        yield context.used
+    finally:
+        context.used = before | context.used

@@ -1,0 +1,163 @@
+"""A page's definitions as the engine sees them: a graph of named quantities, their derivatives and adjoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cs231n.calculus import rules
+from cs231n.calculus.algebra import UNIT, ZERO, Base, Poly, Undecided, Var
+from cs231n.calculus.context import Context, current, recording
+from cs231n.calculus.derivatives import differentiate
+from cs231n.calculus.rewriting import replace_names, substitute
+
+ADJOINT = "∂"
+
+
+@dataclass(frozen=True)
+class Defined:
+    """``name[params] := value``; in the value, earlier names stay names. ``used``: the hypotheses it rests on."""
+
+    base: Base
+    params: tuple[Var, ...]
+    value: Poly
+    used: frozenset[str] = frozenset()
+
+
+@dataclass
+class System:
+    """Named quantities in an order in which each stands only on earlier ones, and what the gradients are of.
+
+    Attributes:
+        bases: every declared or defined name.
+        defined: the definitions, in order.
+        outputs: each output's name with the base of its upstream gradient, or None for a scalar loss.
+        context: what is known, and a record of what was used.
+    """
+
+    bases: dict[str, Base] = field(default_factory=dict)
+    defined: dict[str, Defined] = field(default_factory=dict)
+    outputs: list[tuple[str, Base | None]] = field(default_factory=list)
+    context: Context = field(default_factory=Context)
+    _totals: dict[tuple[str, str], tuple[tuple[Var, ...], Defined]] = field(default_factory=dict)
+    _reaching: dict[str, bool] = field(default_factory=dict)
+    _adjoint_lines: dict[str, Defined] = field(default_factory=dict)
+
+    def define(self, line: Defined) -> None:
+        self.bases[line.base.name] = line.base
+        self.defined[line.base.name] = line
+
+    def entry(self, name: str, subs: tuple[Poly, ...] = ()) -> Poly:
+        return rules.entry(self.bases[name], subs)
+
+    # ------------------------------------------------------------------------------------------------ derivatives
+
+    def partial(self, of: str, of_subs: tuple[Poly, ...], wrt: str, wrt_subs: tuple[Poly, ...]) -> Poly:
+        """∂of/∂wrt on of's own line, everything else named on it held fixed."""
+        line = self.defined[of]
+        at = self._params(wrt)
+        slope = differentiate(line.value, wrt, at)
+        return substitute(slope, dict(zip(line.params + at, of_subs + wrt_subs, strict=True)))
+
+    def total(self, of: str, of_subs: tuple[Poly, ...], wrt: str, wrt_subs: tuple[Poly, ...]) -> Poly:
+        """d of/d wrt through all definitions: the direct partial, and the chain rule over what of stands on."""
+        at, line = self._total(of, wrt)
+        current().used |= line.used
+        return substitute(line.value, dict(zip(line.params + at, of_subs + wrt_subs, strict=True)))
+
+    def _total(self, of: str, wrt: str) -> tuple[tuple[Var, ...], Defined]:
+        if (of, wrt) in self._totals:
+            return self._totals[of, wrt]
+        line, at = self.defined[of], self._params(wrt)
+        with recording() as used:
+            out = differentiate(line.value, wrt, at)
+            for via in self.defined:
+                if via not in line.value.names or via == wrt:
+                    continue
+                inner_at, inner = self._total(via, wrt)
+                if not inner.value.terms:
+                    continue
+                middle = self._params(via)
+                names = dict(zip(inner.params + inner_at, map(rules.variable, middle + at), strict=True))
+                term = rules.multiply(differentiate(line.value, via, middle), substitute(inner.value, names))
+                out = out + _sum_over_all(term, middle)
+                used |= inner.used
+        self._totals[of, wrt] = at, Defined(line.base, line.params, out, frozenset(used | line.used))
+        return self._totals[of, wrt]
+
+    def _params(self, name: str) -> tuple[Var, ...]:
+        return tuple(rules.fresh(Var("~", n)) for n in self.bases[name].shape)
+
+    # --------------------------------------------------------------------------------------------------- adjoints
+
+    def adjoint(self, name: str, subs: tuple[Poly, ...]) -> Poly:
+        """∂L/∂name[subs], as an entry of a named quantity that :meth:`unfold` can open."""
+        adjoint_name = ADJOINT + name
+        if adjoint_name not in self.bases:
+            if not self.reaches_output(name):
+                raise Undecided(f"{name} is on no path to the output")
+            shape = self.bases[name].shape
+            self.bases[adjoint_name] = Base(adjoint_name, shape, zero_outside=False, generic=False)
+        return self.entry(adjoint_name, subs)
+
+    def reaches_output(self, name: str) -> bool:
+        if name not in self._reaching:
+            self._reaching[name] = any(name == o for o, _ in self.outputs) or any(
+                name in d.value.names and self.reaches_output(c) for c, d in self.defined.items()
+            )
+        return self._reaching[name]
+
+    def _adjoint_line(self, name: str) -> Defined:
+        """∂L/∂v = (upstream, if v is an output) + Σ over the lines c that v stands on: Σ ∂L/∂c · ∂c/∂v."""
+        base, at = self.bases[ADJOINT + name], self._params(name)
+        places = tuple(map(rules.variable, at))
+        out = ZERO
+        with recording() as used:
+            for output, upstream in self.outputs:
+                if output == name:
+                    out = out + (UNIT if upstream is None else rules.entry(upstream, places))
+            for consumer, line in self.defined.items():
+                if name not in line.value.names or not self.reaches_output(consumer):
+                    continue
+                middle = self._params(consumer)
+                subs = tuple(map(rules.variable, middle))
+                value = substitute(line.value, dict(zip(line.params, subs, strict=True)))
+                term = rules.multiply(self.adjoint(consumer, subs), differentiate(value, name, at))
+                out = out + _sum_over_all(term, middle)
+                used |= line.used
+        return Defined(base, at, out, frozenset(used))
+
+    # -------------------------------------------------------------------------------------------------- unfolding
+
+    def next_name(self, p: Poly) -> str | None:
+        """The name to open next: the adjoint furthest upstream, or else the quantity furthest downstream."""
+        order = list(self.defined)
+        position = {n: k for k, n in enumerate(order)}
+        adjoints = [n for n in p.names if n.startswith(ADJOINT)]
+        if adjoints:
+            return min(adjoints, key=lambda n: (position.get(n[len(ADJOINT) :], -1), n))
+        named = [n for n in p.names if n in position]
+        return max(named, key=lambda n: position[n]) if named else None
+
+    def unfold(self, p: Poly, name: str) -> Poly:
+        """Put a name's definition in its place, with the indicator of being in range where that is not sure."""
+        if name.startswith(ADJOINT):
+            v = name[len(ADJOINT) :]
+            if v not in self._adjoint_lines:
+                self._adjoint_lines[v] = self._adjoint_line(v)
+            line = self._adjoint_lines[v]
+        else:
+            line = self.defined[name]
+
+        current().used |= line.used
+
+        def opened(base: Base, subs: tuple[Poly, ...]) -> Poly:
+            guard = rules.product_of(rules.in_range(e, n) for e, n in zip(subs, base.shape, strict=True))
+            return rules.multiply(guard, substitute(line.value, dict(zip(line.params, subs, strict=True))))
+
+        return replace_names(p, frozenset({name}), opened)
+
+
+def _sum_over_all(p: Poly, variables: tuple[Var, ...]) -> Poly:
+    for v in reversed(variables):
+        p = rules.sum_over(p, v)
+    return p

@@ -1,0 +1,130 @@
+"""Is a normal form zero? It may be, though it is not literally 0: fractions need one denominator first."""
+
+from __future__ import annotations
+
+from cs231n.calculus import rules
+from cs231n.calculus.algebra import ZERO, Atom, Number, Poly
+from cs231n.calculus.context import current, need
+from cs231n.calculus.rewriting import replace_atoms, split_sigmoids, substitute
+
+
+def is_zero(p: Poly) -> bool:
+    """True only if p is 0 wherever it is defined. False means that this was not shown."""
+    p = _with_equations(p)
+    if not p.terms or not one_denominator(p).terms:
+        return True
+    if _merged_sums_vanish(p):
+        return True
+    if _has_sigmoid(p):
+        q = split_sigmoids(p)
+        return not q.terms or not one_denominator(q).terms or _merged_sums_vanish(q)
+    return False
+
+
+@rules.rule
+def one_denominator(p: Poly) -> Poly:
+    """Σ tₖ = 0 if and only if B·Σ tₖ = 0, for a common denominator B, which is not 0 where the left side is defined."""
+    for _ in range(12):
+        least: dict[Atom, Number] = {}
+        for m in p.terms:
+            for a, e in m:
+                if e < 0 and a.kind != "exp" and not a.is_indicator:
+                    least[a] = min(least.get(a, 0), e)
+        if not least:
+            return p
+        # innermost denominators last: clearing an outer one may set an inner one free
+        a = max(least, key=lambda b: (b.height, len(b.key), b.key))
+        p = _by_exponent(p, a, -least[a])
+        if not p.terms:
+            return ZERO
+    return p
+
+
+def _by_exponent(p: Poly, a: Atom, e: Number) -> Poly:
+    """p·aᵉ, term by term, so that exponents cancel before anything is multiplied out."""
+    out = ZERO
+    for m, c in p.terms.items():
+        factors = dict(m)
+        factors[a] = rules.exact(factors.get(a, 0) + e)
+        out = out + rules.product(factors).scale(c)
+    return out
+
+
+def _has_sigmoid(p: Poly) -> bool:
+    return "fn(sigmoid" in p.key
+
+
+@rules.rule
+def _merged_sums_vanish(p: Poly) -> bool:
+    """Σ_i aᵢ + Σ_i bᵢ = Σ_i (aᵢ + bᵢ), which is 0 if aᵢ + bᵢ is 0 for every i."""
+    groups: dict[str, list[tuple[Poly, Atom]]] = {}
+    loose = ZERO
+    for m, c in p.terms.items():
+        sums = sorted((a for a, e in m if a.kind == "sum" and e == 1), key=lambda a: (-a.height, a.key))
+        if not sums:
+            loose = loose + Poly({m: c})
+            continue
+        a = sums[0]
+        rest = Poly({frozenset((b, e) for b, e in m if b is not a): c})
+        groups.setdefault("|".join(sorted(v.size.key for v in a.data[0])), []).append((rest, a))
+    if not groups or (loose.terms and one_denominator(loose).terms):
+        return False
+    for members in groups.values():
+        first = sorted(members[0][1].data[0], key=lambda v: v.size.key)
+        shared = [rules.fresh(v) for v in first]
+        body = ZERO
+        for rest, a in members:
+            own = sorted(a.data[0], key=lambda v: v.size.key)
+            names = {v: rules.variable(w) for v, w in zip(own, shared)}
+            body = body + rules.multiply(rest, substitute(a.data[1], names))
+        if body == p or not is_zero(body):
+            return False
+    return True
+
+
+def _with_equations(p: Poly) -> Poly:
+    """p with the declared equations applied, left sides replaced by right sides."""
+    for pattern, value, words in current().equations:
+        for a in _all_atoms(p):
+            if a.kind != pattern.kind:
+                continue
+            match = _match(pattern, a)
+            if match is not None:
+                need(words)
+                p = replace_atoms(p, {a: substitute(value, match)})
+    return p
+
+
+def _all_atoms(p: Poly) -> list[Atom]:
+    found: dict[str, Atom] = {}
+
+    def visit(part: object) -> None:
+        if isinstance(part, Poly):
+            for a in part.atoms():
+                if a.key not in found:
+                    found[a.key] = a
+                    for item in a.data:
+                        visit(item)
+        elif isinstance(part, tuple):
+            for item in part:
+                visit(item)
+
+    visit(p)
+    return sorted(found.values(), key=lambda a: a.key)
+
+
+def _match(pattern: Atom, a: Atom) -> dict | None:
+    """Indices for the free letters of the pattern under which it is this atom."""
+    if pattern is a:
+        return {}
+    free = sorted(pattern.free, key=lambda v: v.key)
+    if not free or len(free) > 3:
+        return None
+    subscripts = {s for b in _all_atoms(Poly.atom(a)) if b.kind == "entry" for s in b.data[1]}
+    from itertools import product as cartesian
+
+    for values in cartesian(sorted(subscripts, key=lambda s: s.key), repeat=len(free)):
+        names = dict(zip(free, values))
+        if substitute(Poly.atom(pattern), names) == Poly.atom(a):
+            return names
+    return None
