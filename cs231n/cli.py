@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,9 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 import cs231n
-
-if TYPE_CHECKING:
-    from cs231n.checking.verdicts import PageResult, StatementResult
+from cs231n.checking.verdicts import EXPECTED, PageResult, StatementResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,9 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A derivation handbook whose pages are their own proof.",
 )
-
-#: kind of statement -> the verdict that the page promises
-_EXPECTED = {"definition": "defined", "claim": "proved", "mistake": "refuted", "unchecked": "unchecked"}
 
 
 def main() -> None:
@@ -148,7 +143,6 @@ def _unknown(name: str, reason: str) -> str:
 
 def _check(path: Path) -> PageResult:
     """Check one page, in a worker; a page that cannot be read becomes a result that says why."""
-    from cs231n.checking.verdicts import PageResult
     from cs231n.checking.verify import check_page
     from cs231n.pages import PageError, read_page
 
@@ -285,7 +279,7 @@ def _mutants(statement: StatementResult) -> str:
 
 def _trouble(statement: StatementResult) -> str:
     """Why a statement is not as the page says."""
-    expected = _EXPECTED[statement.kind]
+    expected = EXPECTED[statement.kind]
     if statement.verdict != expected:
         text = f"{statement.verdict}, but the page makes it a {statement.kind} ({expected})"
     else:
@@ -316,7 +310,7 @@ def _totals(results: Iterable[PageResult], seconds: float) -> dict[str, Any]:
         "errors": sum(result.error is not None for result in results),
         "statements": len(statements),
     }
-    for kind, verdict in _EXPECTED.items():
+    for kind, verdict in EXPECTED.items():
         of_kind = [statement for statement in statements if statement.kind == kind]
         totals[f"{kind}s" if kind != "unchecked" else kind] = len(of_kind)
         if kind in ("claim", "mistake"):
