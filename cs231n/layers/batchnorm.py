@@ -68,17 +68,17 @@ def batchnorm_forward(
 
     if mode == "train":
         mu = x.mean(axis=0)
-        x_mu = x - mu  # centre before squaring: mean(x²) − mean(x)² cancels when the mean is large
-        left = x_mu.mean(axis=0)  # 0 but for the rounding of mu, which in float32 can exceed the standard deviation
-        mu, x_mu = mu + left, x_mu - left
-        var = (x_mu**2).mean(axis=0)
+        c = x - mu  # centre before squaring: mean(x²) − mean(x)² cancels when the mean is large
+        left = c.mean(axis=0)  # 0 but for the rounding of mu, which in float32 can exceed the standard deviation
+        mu, c = mu + left, c - left
+        var = (c**2).mean(axis=0)
         bn_param["running_mean"] = momentum * running_mean + (1 - momentum) * mu
         bn_param["running_var"] = momentum * running_var + (1 - momentum) * var
     else:
-        x_mu = x - running_mean
+        c = x - running_mean
         var = running_var
     rstd = 1 / np.sqrt(var + eps)
-    x_hat = x_mu * rstd
+    x_hat = c * rstd
     out = gamma * x_hat + beta
     return out, BatchnormCache(x_hat, rstd, gamma, mode)
 
@@ -119,11 +119,11 @@ def batchnorm_backward(dout: np.ndarray, cache: BatchnormCache) -> tuple[np.ndar
         return dx_hat * rstd, dgamma, dbeta
 
     N = dout.shape[0]
-    x_mu = x_hat / rstd
-    drstd = (dx_hat * x_mu).sum(axis=0)
+    c = x_hat / rstd
+    drstd = (dx_hat * c).sum(axis=0)
     dvar = drstd * -(rstd**3) / 2
     dmu = -(dx_hat * rstd).sum(axis=0)  # the path through var carries Σ (x − mu) = 0
-    dx = dx_hat * rstd + dvar * 2 * x_mu / N + dmu / N
+    dx = dx_hat * rstd + dvar * 2 * c / N + dmu / N
     return dx, dgamma, dbeta
 
 
