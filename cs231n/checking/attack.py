@@ -85,8 +85,8 @@ class Trials:
     def __init__(self, page: t.Page, seed: int = 0, samples: Iterable[Sample] | None = None) -> None:
         self.page = page
         self.formulas = Formulas(page)
-        self.rng = random.Random(f"{seed} {page.id}")
-        self._points: dict[t.Statement, list[Point]] = {}
+        self.seed = seed
+        self._points: dict[int, tuple[t.Statement, list[Point]]] = {}  # by identity: hashing a long claim takes time
         self._evaluators: dict[tuple[t.Tree, ...], list[Evaluator]] = {}
         if samples is not None:
             self._evaluators[()] = [Evaluator(page, s, formulas=self.formulas) for s in samples]
@@ -95,23 +95,24 @@ class Trials:
         """``count`` samples of the page at which the conditions on sizes ``where`` hold too."""
         known = self._evaluators.setdefault(where, [])
         while len(known) < count:
-            known.append(draw(self.page, self.rng, where=where, formulas=self.formulas))
+            # Each sample has a generator of its own, so that it does not depend on what was drawn before it.
+            rng = random.Random(f"{self.seed} {self.page.id} {len(known)} {' '.join(map(to_text, where))}")
+            known.append(draw(self.page, rng, where=where, formulas=self.formulas))
         return known
 
     def points(self, statement: t.Statement) -> list[Point]:
         """Where the statement is compared: in each of its cases, at up to POINTS bindings of each sample."""
-        if statement not in self._points:
-            cases = statement.cases or (t.Case(),)
-            found = [list(self._case(statement, case)) for case in cases]
-            for case, points in zip(cases, found):
-                if not points:
-                    raise EvaluationError(
-                        "found no point with " + ", ".join(to_text(c) for c in case.conditions)
-                        if case.conditions
-                        else "the statement has no instance: one of its indices has an empty range"
-                    )
-            self._points[statement] = [p for points in found for p in points]
-        return self._points[statement]
+        if id(statement) not in self._points:
+            points: list[Point] = []
+            for case in statement.cases or (t.Case(),):
+                here = list(self._case(statement, case))
+                if not here and case.conditions:
+                    raise EvaluationError("found no point with " + ", ".join(to_text(c) for c in case.conditions))
+                if not here:
+                    raise EvaluationError("the statement has no instance: one of its indices has an empty range")
+                points += here
+            self._points[id(statement)] = (statement, points)
+        return self._points[id(statement)][1]
 
     def _case(self, statement: t.Statement, case: t.Case) -> Iterator[Point]:
         on_sizes = tuple(c for c in case.conditions if speaks_of_sizes(c))
@@ -119,13 +120,14 @@ class Trials:
         assigned = {c: lone for c in others if (lone := self._lone_input(c)) is not None}
         tests = [c for c in others if c not in assigned]
         free = list(statement.free)
+        rng = random.Random(f"{self.seed} {statement.latex}")
         found = tried = 0
         # A condition that few samples meet deserves more of them, a plain claim does not.
         while tried < SAMPLES or (found == 0 and tried < 10 * SAMPLES):
             evaluator = self.evaluators(on_sizes, tried + 1)[tried]
             tried += 1
             bindings = list(evaluator.bindings(free))
-            self.rng.shuffle(bindings)
+            rng.shuffle(bindings)
             here = 0
             for binding in bindings:
                 # Each assignment makes a sample of its own, so a few of them must do.

@@ -164,7 +164,7 @@ class _Table(dict[Key, Any]):
         shape = self.shape
         if len(key) != len(shape):
             raise EvaluationError(f"{self.name} has {len(shape)} subscripts, got {len(key)}")
-        if not all(0 <= k < n for k, n in zip(key, shape)):
+        if not all(0 <= k < n for k, n in zip(key, shape, strict=True)):
             raise OutOfRange(f"{self.name} of shape {shape} is read at {key}, outside its range, without a guard")
         self[key] = value = self.entry(*key)
         return value
@@ -252,7 +252,7 @@ class Evaluator:
         """All values that these indices can take together."""
         names = [i.name for i in indices]
         for key in itertools.product(*(range(integer(i.size, self.sample.sizes)) for i in indices)):
-            yield dict(zip(names, key))
+            yield dict(zip(names, key, strict=True))
 
     # ----------------------------------------------------------------------------------------- derivatives
 

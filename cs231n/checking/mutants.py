@@ -6,8 +6,7 @@ applicable place of both sides, and each copy must be refuted by numbers, or pro
 What is changed: a term, factor, root or exponent is dropped; a sign is flipped; a constant is raised by one; an
 exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in scope
 of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming another
-one in scope. Inside derivatives only the indices change, and only where the side keeps its free indices: a claim whose
-sides lost one would be rejected as it stands. A sum whose index has no other of its size in scope is not removed.
+one in scope (a sum whose index has no other of its size in scope stays). Inside derivatives only the indices change.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import partial
 
 from cs231n.checking.attack import Point, Trials, confirm, differ
 from cs231n.checking.evaluate import DomainError, EvaluationError
@@ -34,6 +34,7 @@ class Mutant:
 
 _Variant = tuple[str, t.Tree]
 _Scope = tuple[t.Index, ...]
+_DERIVATIVES = (t.Grad, t.Partial, t.Total)
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "!=", "!=": "="}
 
 
@@ -44,17 +45,22 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
         return []
     seen = {(left, right)}
     found: list[Mutant] = []
-    for side, other, rebuild in (
-        (left, right, lambda new: (new, right)),
-        (right, left, lambda new: (left, new)),
-    ):
-        free = free_indices(side)
-        for description, new in _side(side, other, statement.free):
-            pair = rebuild(new)
-            if pair in seen or free_indices(new) != free:
-                continue
-            seen.add(pair)
-            found.append(Mutant(description, *pair))
+
+    def add(description: str, new_left: t.Tree, new_right: t.Tree) -> None:
+        if (new_left, new_right) not in seen:
+            seen.add((new_left, new_right))
+            found.append(Mutant(description, new_left, new_right))
+
+    # The sign of a whole side: of one side only, since -a = b and a = -b are the same; against 0 it says nothing.
+    if constant(left) != 0 and constant(right) != 0:
+        if isinstance(right, _DERIVATIVES):
+            add("sign of the left side flipped", _negated(left), right)
+        else:
+            add("sign of the right side flipped", left, _negated(right))
+    for description, new in _variants(left, statement.free):
+        add(description, new, right)
+    for description, new in _variants(right, statement.free):
+        add(description, left, new)
     return found
 
 
@@ -67,7 +73,8 @@ def refute_mutants(page: t.Page, statement: t.Statement, trials: Trials) -> tupl
 
 def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
     """True if the mutant is false at a point of the statement, is defined nowhere, or reads outside a range."""
-    assert statement.left is not None and statement.right is not None
+    if statement.left is None or statement.right is None:
+        raise ValueError(f"expected a claim, got a {statement.kind}")
     compile_ = trials.formulas.compile
     if mutant.left is statement.left:
         new, kept, side = compile_(mutant.right), trials.formulas.program(statement.left), "left"
@@ -96,28 +103,13 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
 # ---------------------------------------------------------------------------------------------------- the changes
 
 
-def _side(side: t.Tree, other: t.Tree, free: _Scope) -> Iterator[_Variant]:
-    # The sign of a whole side is written only on one of the two; against 0 it says nothing.
-    if constant(other) != 0 and not isinstance(side, (t.Add, t.Neg, t.Grad, t.Partial, t.Total)):
-        yield f"sign of `{to_text(side)}` flipped", _negated(side)
-    yield from _variants(side, free)
-
-
-def _variants(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
+def _variants(tree: t.Tree, scope: _Scope, only_indices: bool = False) -> Iterator[_Variant]:
     """All copies of ``tree`` with one change at or below it; ``scope`` are the indices that may be used there."""
-    if not isinstance(tree, (t.Grad, t.Partial, t.Total)):
+    if not only_indices:
         yield from _here(tree, scope)
     if isinstance(tree, (t.Entry, t.Grad)):
-        yield from _swaps(tree, tree.subs, lambda subs: replace(tree, subs=subs))
-    if isinstance(tree, (t.Partial, t.Total)):
-        # ∂a_i/∂b_k with i and k exchanged is another claim: both lists of subscripts are one here.
-        cut = len(tree.of.subs)
-        yield from _swaps(
-            tree,
-            tree.of.subs + tree.wrt.subs,
-            lambda subs: replace(tree, of=replace(tree.of, subs=subs[:cut]), wrt=replace(tree.wrt, subs=subs[cut:])),
-        )
-    only_indices = isinstance(tree, (t.Grad, t.Partial, t.Total))
+        yield from _swaps(tree)
+    only_indices = only_indices or isinstance(tree, _DERIVATIVES)
     inner = scope
     if isinstance(tree, (t.Sum, t.Extremum)):
         inner = (*(i for i in scope if i.name != tree.index.name), tree.index)
@@ -128,23 +120,8 @@ def _variants(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
                 if index.size == child.size and index.name != child.name:
                     where = "" if context is None else f" in `{to_text(context)}`"
                     yield f"index `{child.name}` → `{index.name}`{where}", rebuild(index)
-        elif only_indices:
-            for description, new in _index_variants(child, inner):
-                yield description, rebuild(new)
         else:
-            for description, new in _variants(child, inner):
-                yield description, rebuild(new)
-
-
-def _index_variants(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
-    """Changes of indices only, below a derivative."""
-    for child, rebuild in _children(tree):
-        if isinstance(child, t.Index):
-            for index in scope:
-                if index.size == child.size and index.name != child.name:
-                    yield f"index `{child.name}` → `{index.name}` in `{to_text(tree)}`", rebuild(index)
-        else:
-            for description, new in _index_variants(child, scope):
+            for description, new in _variants(child, inner, only_indices):
                 yield description, rebuild(new)
 
 
@@ -156,7 +133,7 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
             new = Fraction(value.numerator + 1, value.denominator)
             yield f"constant {value} → {new}", replace(tree, value=new)
         case t.Size(name):
-            yield f"size `{name}` → `{name} - 1`", t.Add((tree, t.Num(Fraction(-1))))
+            yield f"size `{name}` → `{name} - 1`", t.Add((tree, t.Neg(t.Num(Fraction(1)))))
         case t.Add(terms):
             for k, term in enumerate(terms):
                 rest = terms[:k] + terms[k + 1 :]
@@ -199,16 +176,16 @@ def _negated(tree: t.Tree) -> t.Tree:
     return t.Num(-tree.value) if isinstance(tree, t.Num) else t.Neg(tree)
 
 
-def _swaps(
-    tree: t.Tree, subs: tuple[t.Tree, ...], rebuild: Callable[[tuple[t.Tree, ...]], t.Tree]
-) -> Iterator[_Variant]:
+def _swaps(tree: t.Entry | t.Grad) -> Iterator[_Variant]:
+    subs = tree.subs
     for b in range(len(subs)):
         for a in range(b):
             first, second = subs[a], subs[b]
             if isinstance(first, t.Index) and isinstance(second, t.Index) and first.size == second.size:
                 swapped = [*subs]
                 swapped[a], swapped[b] = second, first
-                yield f"indices `{first.name}` and `{second.name}` exchanged in `{to_text(tree)}`", rebuild(tuple(swapped))
+                what = f"`{first.name}` and `{second.name}` exchanged in `{to_text(tree)}`"
+                yield f"indices {what}", replace(tree, subs=tuple(swapped))
 
 
 def _renamed(tree: t.Tree, index: t.Index, other: t.Index) -> t.Tree:
@@ -235,7 +212,11 @@ def _children(tree: t.Tree) -> Iterator[tuple[t.Tree, Callable[[t.Tree], t.Tree]
         if f.name == "index" and isinstance(tree, (t.Sum, t.Extremum)):
             continue
         for part, put in _parts(value):
-            yield part, lambda new, name=f.name, put=put: replace(tree, **{name: put(new)})
+            yield part, partial(_put, tree, f.name, put)
+
+
+def _put(tree: t.Tree, field: str, put: Callable[[t.Tree], object], new: t.Tree) -> t.Tree:
+    return replace(tree, **{field: put(new)})  # type: ignore[arg-type]
 
 
 def _parts(value: object) -> Iterator[tuple[t.Tree, Callable[[t.Tree], object]]]:
@@ -244,4 +225,8 @@ def _parts(value: object) -> Iterator[tuple[t.Tree, Callable[[t.Tree], object]]]
     elif isinstance(value, tuple):
         for k, item in enumerate(value):
             for part, put in _parts(item):
-                yield part, lambda new, k=k, put=put: (*value[:k], put(new), *value[k + 1 :])
+                yield part, partial(_put_item, value, k, put)
+
+
+def _put_item(items: tuple[object, ...], k: int, put: Callable[[t.Tree], object], new: t.Tree) -> tuple[object, ...]:
+    return (*items[:k], put(new), *items[k + 1 :])

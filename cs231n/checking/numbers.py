@@ -196,7 +196,7 @@ class Dual:
     derivative that cancels exactly is removed, so that x − x is no kink of max(0, x − x).
     """
 
-    __slots__ = ("v", "d")
+    __slots__ = ("d", "v")
 
     def __init__(self, v: Any, d: dict[tuple[int, ...], Any]) -> None:
         self.v = v

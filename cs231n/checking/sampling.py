@@ -212,7 +212,7 @@ class _Draw:
             choices = [Fraction(v) for v in tensor.values]
             table = {key: self.rng.choice(choices) for key in keys}
             if len(keys) >= len(choices):  # every value occurs
-                for key, value in zip(self.rng.sample(keys, len(choices)), choices):
+                for key, value in zip(self.rng.sample(keys, len(choices)), choices, strict=True):
                     table[key] = value
             return table
         for key in keys:
@@ -233,13 +233,15 @@ class _Draw:
     def entry(self, sign: str, attempt: int) -> Fraction:
         # Later attempts look at small and at large values too: the assumptions may ask for them.
         spread = (1.0, 0.4, 0.15, 4.0)[attempt % 4] if attempt >= 20 else 1.0
+        if sign == "nonnegative" and self.rng.random() < 0.05:
+            return Fraction(0)
         while True:
             value = Fraction(round(self.rng.gauss(0, 1.2) * spread * GRID), GRID)
             if sign in ("positive", "nonnegative"):
                 value = abs(value)
-            if abs(value) >= min(spread, 1.0) / 4 and abs(value) <= 3 * spread:
-                if value not in self.used or self.rng.random() < 0.02:  # a huge tensor may use up the grid
-                    return value
+            fresh = value not in self.used or self.rng.random() < 0.02  # a huge tensor may use up the grid
+            if fresh and min(spread, 1.0) / 4 <= abs(value) <= 3 * spread:
+                return value
 
     def local_conditions(self) -> dict[str, list[t.Relation]]:
         """Conditions on one entry of one input, by its name: they are met entry by entry."""
@@ -264,7 +266,7 @@ class _Draw:
             evaluator = Evaluator(self.inputs_only.page, sample, formulas=self.inputs_only)
             for condition in conditions:
                 entry = next(n for n in condition.walk() if isinstance(n, t.Entry))
-                binding = {s.name: k for s, k in zip(entry.subs, key) if isinstance(s, t.Index)}
+                binding = {s.name: k for s, k in zip(entry.subs, key, strict=True) if isinstance(s, t.Index)}
                 if not _holds(condition, evaluator, binding):
                     return False
             return True
@@ -314,7 +316,8 @@ class _Draw:
             for inner in exact.bindings(summed):
                 both = binding | inner
                 keys.append(tuple(both[i.name] for i in indices))
-            new |= dict(zip(keys, _split(total, [sample.values[entry.name][k] for k in keys], positive)))
+            parts = _split(total, [sample.values[entry.name][k] for k in keys], positive)
+            new |= dict(zip(keys, parts, strict=True))
         return sample.replace(entry.name, new)
 
 

@@ -2,12 +2,17 @@ r"""Writes a tree back as LaTeX, for messages: ``\frac{1}{N} \sum_i x_{ij}``."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from cs231n.pages import tree as t
 
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell".split()
-)
+# fmt: off
+_GREEK = frozenset((
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+    "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda",
+    "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell",
+))
+# fmt: on
 _ACCENTS = frozenset(("hat", "bar", "tilde", "dot", "vec"))
 _OPERATORS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "=": "=", "!=": r"\ne"}
 _BACKSLASHED = frozenset(("exp", "log", "tanh", "sin", "cos", "max", "min"))
@@ -116,7 +121,7 @@ def _product(parts: list[str]) -> str:
 def _both(conditions: tuple[t.Tree, ...]) -> str:
     """0 ≤ e < N is one chain where each condition begins with what the one before ends with."""
     text = to_text(conditions[0])
-    for before, condition in zip(conditions, conditions[1:]):
+    for before, condition in pairwise(conditions):
         chained = isinstance(before, t.Relation) and isinstance(condition, t.Relation)
         if chained and before.right == condition.left:
             text += f" {_OPERATORS[condition.op]} {to_text(condition.right)}"
@@ -134,7 +139,7 @@ def _entry(head: str, subs: tuple[t.Tree, ...]) -> str:
     if not subs:
         return head
     parts = [to_text(s) for s in subs]
-    together = all(isinstance(s, t.Index) and len(p) == 1 for s, p in zip(subs, parts))
+    together = all(isinstance(s, t.Index) and len(p) == 1 for s, p in zip(subs, parts, strict=True))
     text = "".join(parts) if together else ",".join(parts)
     if head[-1] == "}" or len(head) == 1 or head.startswith("\\"):
         return f"{head}_{text}" if len(text) == 1 else f"{head}_{{{text}}}"
