@@ -52,10 +52,7 @@ def _atom(a: Atom, name: str, at: tuple[Var, ...]) -> Poly:
             return rules.product_of(rules.delta(e - rules.variable(v)) for e, v in zip(subs, at, strict=True))
         case "sum":  # (Σ b)′ = Σ b′
             variables, body = rules.open_sum(a)
-            out = differentiate(body, name, at)
-            for v in reversed(variables):
-                out = rules.sum_over(out, v)
-            return out
+            return rules.sum_over(differentiate(body, name, at), *variables)
         case "exp":  # (eᵘ)′ = eᵘ·u′
             return rules.multiply(Poly.atom(a), differentiate(d[0], name, at))
         case "log":  # (log u)′ = u′/u

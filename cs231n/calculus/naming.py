@@ -14,10 +14,8 @@ from cs231n.calculus.rewriting import substitute
 MAX_ORDERS = 720
 
 
-def named_sum(variables: list[Var], m: Mono, depth: int = 0) -> Poly:
+def named_sum(variables: list[Var], m: Mono) -> Poly:
     """Σ over the variables of one term, as a sum atom with canonical names."""
-    if depth > 6:
-        raise TooLarge("too large: the names of a sum do not settle")
     height = max((a.height for a, _ in m), default=0)
     names = {v: Var(f"#{height + k}", v.size) for k, v in enumerate(canonical_order(variables, m))}
     body = substitute(Poly({m: 1}), {v: rules.variable(b) for v, b in names.items()})
@@ -31,15 +29,7 @@ def named_sum(variables: list[Var], m: Mono, depth: int = 0) -> Poly:
     # the new names have let a rule apply (a sign turned, a delta solved): sum what came out
     back = {b: rules.fresh(b) for b in names.values()}
     out = substitute(body, {b: rules.variable(v) for b, v in back.items()})
-    for v in back.values():
-        out = _sum_once_more(out, v, depth + 1)
-    return out
-
-
-def _sum_once_more(p: Poly, v: Var, depth: int) -> Poly:
-    if depth > 6:
-        raise TooLarge("too large: the names of a sum do not settle")
-    return rules.sum_over(p, v)
+    return rules.sum_over(out, *back.values())
 
 
 def canonical_order(variables: list[Var], m: Mono) -> list[Var]:

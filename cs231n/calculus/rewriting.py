@@ -117,10 +117,7 @@ class Rewriter:
                 return rules.sigmoid(inner) if d[0] == "sigmoid" else rules.odd_or_even(d[0], inner)
             case "sum":
                 renamed = {b: rules.fresh(b) for b in d[0]}
-                out = self._under(renamed).poly(d[1])
-                for b in reversed(d[0]):
-                    out = rules.sum_over(out, renamed[b])
-                return out
+                return rules.sum_over(self._under(renamed).poly(d[1]), *renamed.values())
             case "max":
                 v = rules.fresh(d[0])
                 return rules.maximum_over(self._under({d[0]: v}).poly(d[1]), v)

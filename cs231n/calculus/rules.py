@@ -457,7 +457,7 @@ def can_flip(e: Poly) -> bool:
     bases = _bases(e)
     if not all(b.generic for b in bases) or len(bases) > 5:
         return False
-    for values in cartesian((1,) if b.sign else (1, 0) for b in bases):
+    for values in cartesian(*((1,) if b.sign else (1, 0) for b in bases)):
         try:
             at_point = with_constant_tensors(e, {b.name: v for b, v in zip(bases, values)})
         except Undecided:
@@ -652,26 +652,25 @@ def sigmoid_by_exponentials(p: Poly) -> Poly:
 # ---------------------------------------------------------------------------------------------------------------- sums
 
 
-def sum_over(p: Poly, v: Var) -> Poly:
-    """Σ_v p, with v one of the engine's own names (``fresh``)."""
+def sum_over(p: Poly, *variables: Var) -> Poly:
+    """Σ p over indices that are the engine's own (``fresh``)."""
     out = ZERO
     for m, c in p.terms.items():
-        out = out + _sum_term(m, v).scale(c)
+        out = out + _sum_term(m, variables).scale(c)
     return out
 
 
-def _sum_term(m: Mono, v: Var) -> Poly:
-    if not size_nonneg(v.size):
+def _sum_term(m: Mono, variables: tuple[Var, ...]) -> Poly:
+    if not all(size_nonneg(v.size) for v in variables):
         raise Undecided("a sum over a range whose size may be negative")
-    outside = {a: e for a, e in m if v not in a.free}
-    inside = {a: e for a, e in m if v in a.free}
-    if not inside:
-        return multiply(product(outside), sum_of_a_constant(v))
-    for apply in (short_range, contract, one_maximiser):
-        done = apply(inside, v)
+    here = frozenset(variables)
+    inside = {a: e for a, e in m if not here.isdisjoint(a.free)}
+    outside = product({a: e for a, e in m if a not in inside})
+    for apply in (merge_sums, short_range, contract, one_maximiser):
+        done = apply(inside, variables)
         if done is not None:
-            return multiply(product(outside), done)
-    return multiply(product(outside), merge_sums(inside, v))
+            return multiply(outside, done)
+    return multiply(outside, separate_sums(inside, variables))
 
 
 @rule
@@ -681,83 +680,76 @@ def sum_of_a_constant(v: Var) -> Poly:
 
 
 @rule
-def short_range(inside: dict[Atom, Number], v: Var) -> Poly | None:
+def short_range(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
     """Σ_{i<k} f(i) = f(0) + … + f(k−1) for a number k ≤ 8."""
     from cs231n.calculus.rewriting import substitute
 
-    n = v.size.constant
-    if n is None or n > 8:
-        return None
-    body = Poly({frozenset(inside.items()): 1})
-    out = ZERO
-    for k in range(int(n)):
-        out = out + substitute(body, {v: Poly.number(k)})
-    return out
+    for v in variables:
+        n = v.size.constant
+        if n is None or n > 8:
+            continue
+        body = Poly({frozenset(inside.items()): 1})
+        out = ZERO
+        for k in range(int(n)):
+            out = out + substitute(body, {v: Poly.number(k)})
+        return sum_over(out, *(u for u in variables if u is not v))
+    return None
 
 
 @rule
-def contract(inside: dict[Atom, Number], v: Var) -> Poly | None:
+def contract(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
     """Σ_{i<n} δ(i, e)·f(i) = 1[0 ≤ e < n]·f(e)."""
     from cs231n.calculus.rewriting import substitute
 
     for d in sorted((a for a in inside if a.kind == "delta"), key=lambda a: a.key):
-        solved = solve(d.data[0], v)
-        if solved is None:
-            continue
-        value = solved[1]
-        rest = Poly({frozenset((a, e) for a, e in inside.items() if a is not d): 1})
-        return multiply(substitute(rest, {v: value}), in_range(value, v.size))
+        for v in variables:
+            solved = solve(d.data[0], v) if v in d.free else None
+            if solved is None:
+                continue
+            value = solved[1]
+            rest = Poly({frozenset((a, e) for a, e in inside.items() if a is not d): 1})
+            guarded = multiply(substitute(rest, {v: value}), in_range(value, v.size))
+            return sum_over(guarded, *(u for u in variables if u is not v))
     return None
 
 
 @rule
-def one_maximiser(inside: dict[Atom, Number], v: Var) -> Poly | None:
+def one_maximiser(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
     """Σ_i A(i) = 1 and Σ_i A(i)·bᵢ = maxᵢ bᵢ for the indicator A of the maximiser of b (no ties)."""
     from cs231n.calculus.rewriting import substitute
 
     for a in inside:
-        if a.kind != "argmax" or a.data[2] != variable(v) or a.data[0].size != v.size:
-            continue
-        bound, body, _ = a.data
-        if v in body.free:
-            continue
-        rest = Poly({frozenset((b, e) for b, e in inside.items() if b is not a): 1})
-        if rest == UNIT:
+        for v in variables:
+            if a.kind != "argmax" or a.data[2] != variable(v) or a.data[0].size != v.size or v in a.data[1].free:
+                continue
+            bound, body, _ = a.data
+            dependent = Poly({frozenset((b, e) for b, e in inside.items() if b is not a and v in b.free): 1})
+            rest = {b: e for b, e in inside.items() if v not in b.free}
+            if dependent == UNIT:
+                found = UNIT
+            elif dependent == substitute(body, {bound: variable(v)}):
+                found = Poly.atom(Atom("max", bound, body))
+            else:
+                continue
             need(NO_TIES)
-            return UNIT
-        if rest == substitute(body, {bound: variable(v)}):
-            need(NO_TIES)
-            return Poly.atom(Atom("max", bound, body))
+            return sum_over(multiply(product(rest), found), *(u for u in variables if u is not v))
     return None
 
 
 @rule
-def merge_sums(inside: dict[Atom, Number], v: Var) -> Poly:
-    """Σ_i aᵢ Σ_j bᵢⱼ = Σ_{i,j} aᵢbᵢⱼ; (Σ_j bᵢⱼ)² = Σ_{j,k} bᵢⱼbᵢₖ under the sum over i; bound indices are renamed."""
-    variables = [v]
-    body = UNIT
-    opened = False
-    for a, e in inside.items():
-        if a.kind == "sum" and isinstance(e, int) and e > 0:
-            for _ in range(e):
-                names, inner = open_sum(a)
-                variables += names
-                body = multiply(body, inner)
-                opened = True
-        else:
-            body = multiply(body, product({a: e}))
+def merge_sums(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_i aᵢ Σ_j bᵢⱼ = Σ_{i,j} aᵢbᵢⱼ, and under the sum over i also (Σ_j bᵢⱼ)² = Σ_{j,k} bᵢⱼbᵢₖ."""
+    opened = [(a, e) for a, e in inside.items() if a.kind == "sum" and isinstance(e, int) and e > 0]
     if not opened:
-        return close_sum(variables, frozenset(inside.items()))
-    out = ZERO
-    for m, c in body.terms.items():
-        if any(a.kind == "delta" for a, _ in m) or any(a.kind == "sum" and isinstance(e, int) and e > 0 for a, e in m):
-            term = Poly({m: c})
-            for u in reversed(variables):  # innermost first: a delta may now name an opened index
-                term = sum_over(term, u)
-            out = out + term
-        else:
-            out = out + close_sum(variables, m).scale(c)
-    return out
+        return None
+    body = product({a: e for a, e in inside.items() if (a, e) not in opened})
+    names = list(variables)
+    for a, e in sorted(opened, key=lambda ae: ae[0].key):
+        for _ in range(e):
+            more, inner = open_sum(a)
+            names += more
+            body = multiply(body, inner)
+    return sum_over(body, *names)
 
 
 def open_sum(a: Atom) -> tuple[list[Var], Poly]:
@@ -769,28 +761,25 @@ def open_sum(a: Atom) -> tuple[list[Var], Poly]:
 
 
 @rule
-def close_sum(variables: list[Var], m: Mono) -> Poly:
-    """Σ_{i,j} aᵢbⱼ = (Σ_i aᵢ)(Σ_j bⱼ): factors that share no index part; each part gets names by how they are used."""
-    out = UNIT
-    left = set(variables)
-    factors = dict(m)
+def separate_sums(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly:
+    """Σ_{i,j} aᵢbⱼ = (Σ_i aᵢ)(Σ_j bⱼ): factors that share no index part; each part gets canonical names."""
+    from cs231n.calculus.naming import named_sum
+
+    out, factors, left = UNIT, dict(inside), set(variables)
     while left:
         part = {min(left, key=lambda x: x.key)}
         chosen: dict[Atom, Number] = {}
         grown = True
         while grown:
             grown = False
-            for a, e in list(factors.items()):
-                if a.free & part:
-                    chosen[a] = factors.pop(a)
-                    part |= a.free & left
-                    grown = True
+            for a in [a for a in factors if not a.free.isdisjoint(part)]:
+                chosen[a] = factors.pop(a)
+                part |= a.free & left
+                grown = True
         left -= part
-        if not chosen:
-            for u in part:
-                out = multiply(out, sum_of_a_constant(u))
-        else:
-            from cs231n.calculus.naming import named_sum
-
+        if chosen:
             out = multiply(out, named_sum(sorted(part, key=lambda x: x.key), frozenset(chosen.items())))
+        else:
+            (v,) = part
+            out = multiply(out, sum_of_a_constant(v))
     return multiply(out, product(factors))

@@ -79,7 +79,7 @@ class System:
                 middle = self._params(via)
                 names = dict(zip(inner.params + inner_at, map(rules.variable, middle + at), strict=True))
                 term = rules.multiply(differentiate(line.value, via, middle), substitute(inner.value, names))
-                out = out + _sum_over_all(term, middle)
+                out = out + rules.sum_over(term, *middle)
                 used |= inner.used
         self._totals[of, wrt] = at, Defined(line.base, line.params, out, frozenset(used | line.used))
         return self._totals[of, wrt]
@@ -122,7 +122,7 @@ class System:
                 subs = tuple(map(rules.variable, middle))
                 value = substitute(line.value, dict(zip(line.params, subs, strict=True)))
                 term = rules.multiply(self.adjoint(consumer, subs), differentiate(value, name, at))
-                out = out + _sum_over_all(term, middle)
+                out = out + rules.sum_over(term, *middle)
                 used |= line.used
         return Defined(base, at, out, frozenset(used))
 
@@ -156,8 +156,3 @@ class System:
 
         return replace_names(p, frozenset({name}), opened)
 
-
-def _sum_over_all(p: Poly, variables: tuple[Var, ...]) -> Poly:
-    for v in reversed(variables):
-        p = rules.sum_over(p, v)
-    return p

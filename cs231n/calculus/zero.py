@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import ZERO, Atom, Number, Poly
+from cs231n.calculus.bounds import positive
 from cs231n.calculus.context import current, need
 from cs231n.calculus.rewriting import replace_atoms, split_sigmoids, substitute
 
@@ -13,11 +14,11 @@ def is_zero(p: Poly) -> bool:
     p = _with_equations(p)
     if not p.terms or not one_denominator(p).terms:
         return True
-    if _merged_sums_vanish(p):
+    if merged_sums_vanish(p):
         return True
     if _has_sigmoid(p):
         q = split_sigmoids(p)
-        return not q.terms or not one_denominator(q).terms or _merged_sums_vanish(q)
+        return not q.terms or not one_denominator(q).terms or merged_sums_vanish(q)
     return False
 
 
@@ -55,8 +56,8 @@ def _has_sigmoid(p: Poly) -> bool:
 
 
 @rules.rule
-def _merged_sums_vanish(p: Poly) -> bool:
-    """Σ_i aᵢ + Σ_i bᵢ = Σ_i (aᵢ + bᵢ), which is 0 if aᵢ + bᵢ is 0 for every i."""
+def merged_sums_vanish(p: Poly) -> bool:
+    """Σ_i aᵢ + Σ_i bᵢ + c = Σ_i (aᵢ + bᵢ + c/n), which is 0 if its body is 0 for every i < n; n > 0."""
     groups: dict[str, list[tuple[Poly, Atom]]] = {}
     loose = ZERO
     for m, c in p.terms.items():
@@ -67,16 +68,23 @@ def _merged_sums_vanish(p: Poly) -> bool:
         a = sums[0]
         rest = Poly({frozenset((b, e) for b, e in m if b is not a): c})
         groups.setdefault("|".join(sorted(v.size.key for v in a.data[0])), []).append((rest, a))
-    if not groups or (loose.terms and one_denominator(loose).terms):
+    if not groups:
         return False
-    for members in groups.values():
+    for key in sorted(groups):
+        members = groups[key]
         first = sorted(members[0][1].data[0], key=lambda v: v.size.key)
         shared = [rules.fresh(v) for v in first]
         body = ZERO
         for rest, a in members:
             own = sorted(a.data[0], key=lambda v: v.size.key)
-            names = {v: rules.variable(w) for v, w in zip(own, shared)}
+            names = {v: rules.variable(w) for v, w in zip(own, shared, strict=True)}
             body = body + rules.multiply(rest, substitute(a.data[1], names))
+        if loose.terms:
+            sizes = rules.product_of(v.size for v in shared)
+            if not positive(sizes):
+                return False
+            body = body + rules.multiply(loose, rules.power(sizes, -1))
+            loose = ZERO
         if body == p or not is_zero(body):
             return False
     return True
