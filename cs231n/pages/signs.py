@@ -152,7 +152,7 @@ class Signs:
         """What must hold for the formulas, and the definitions they stand on, to have a value; undischarged ones."""
         found: dict[Condition, None] = {}
         sloped = any(isinstance(x, t.Grad | t.Partial | t.Total) for r in roots for x in r.walk())
-        for x in self._with_definitions(roots):
+        for x in self.with_definitions(roots):
             for condition in _domain(x, sloped):
                 if not self.holds(condition):
                     found[condition] = None
@@ -167,7 +167,7 @@ class Signs:
         }
         return sign in allowed[c.sign]
 
-    def _with_definitions(self, roots: tuple[t.Tree, ...]) -> Iterator[t.Tree]:
+    def with_definitions(self, roots: tuple[t.Tree, ...]) -> Iterator[t.Tree]:
         definitions, seen = self.page.definitions, set()
         todo = list(roots)
         if any(isinstance(x, t.Grad) for r in roots for x in r.walk()):
