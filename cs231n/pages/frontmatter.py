@@ -12,7 +12,7 @@ from cs231n.pages.errors import PageError, Snippet
 
 @dataclass(frozen=True)
 class Item:
-    """A value of the front matter: a scalar, a list of items or a dictionary of items. ``start`` is its place in the file."""
+    """A value of the front matter: a scalar, a list of items or a dictionary of entries, and its place in the file."""
 
     value: Any
     start: int

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
 )
 _OPS = {":=": ":=", r"\coloneqq": ":=", "=": "=", r"\neq": "!=", r"\ne": "!="}
 _CONDITION = re.compile(r"(?:for|if|when|where)\s*$")
+_FOR_ALL = re.compile(r"for (?:all|each|every)\s*$")
 _NOT_CHECKED = re.compile(r"\(?\s*not checked\b\s*:?\s*(.*?)\s*\)?\s*$", re.S)
 TAG = re.compile(r"\\tag\s*\{([^{}]*)\}")
 
@@ -39,6 +40,7 @@ class RawChain:
     ops: list[tuple[str, int, int]] = field(default_factory=list)
     conditions: list[tuple[int, int] | None] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    for_all: tuple[int, int] | None = None  # indices that one side may lack
     closed: bool = False  # a condition or a remark stands behind it
 
 
@@ -185,7 +187,12 @@ class _Reader:
                 last = self.after_aligned and number == len(rows) - 1
                 self.row(row, number, common=last)
         layout = Layout(self.snippet, "".join(self.chars), self.chains, self.tag, self.reason)
+        if self.inline:
+            self.chains = layout.chains = [chain for chain in self.chains if chain.ops]
         for chain in self.chains:
+            if not chain.ops and self.reason is None:
+                message = r"this needs a relation (=, \neq, \coloneqq) or \text{(not checked: reason)}"
+                raise self.snippet.error(message, *chain.sides[0])
             for start, end in chain.sides:
                 if not layout.clean[start:end].strip(" \n,") and self.reason is None:
                     op = chain.ops[0]
@@ -219,8 +226,9 @@ class _Reader:
             if kind == "text":
                 words = _words(token[0])
                 self.blank(*token.span())
-                if _CONDITION.match(words):
-                    position = self.conditions(row, position + 1, number, common, segments)
+                if _CONDITION.match(words) or _FOR_ALL.match(words):
+                    quantifier = bool(_FOR_ALL.match(words))
+                    position = self.conditions(row, position + 1, number, common, segments, quantifier)
                     segments = [("text", [])]
                     continue
                 if re.match(r"(for|if|when|where)\b.*[=<>\\$]", words):
@@ -234,7 +242,7 @@ class _Reader:
             position += 1
         self.segments(segments, number)
 
-    def conditions(self, row: list, position: int, number: int, common: bool, segments: list) -> int:
+    def conditions(self, row: list, position: int, number: int, common: bool, segments: list, quantifier: bool) -> int:
         """Read what follows ``for`` up to the end of the row or the next remark; return where that is."""
         self.segments(segments, number)
         rest = row[position:]
@@ -257,7 +265,9 @@ class _Reader:
         found = False
         for chain in self.chains:
             for k, row_number in enumerate(chain.rows):
-                if row_number == number or common:
+                if quantifier and (row_number == number or common):
+                    chain.for_all, chain.closed, found = span, True, True
+                elif row_number == number or common:
                     if chain.conditions[k] is not None:
                         raise self.snippet.error("a second condition for the same relation", *span)
                     chain.conditions[k] = span
@@ -281,7 +291,10 @@ class _Reader:
         if self.inline and not known:
             return  # an inequality, a name, a size: prose
         if unknown:
-            message = r"this relation is not checked: write =, \neq or \coloneqq, or mark the display \text{(not checked: reason)}"
+            message = (
+                r"this relation is not checked: write =, \neq or \coloneqq, or mark the display "
+                r"\text{(not checked: reason)}"
+            )
             raise self.error(message, unknown[0])
         goes_on = first.lastgroup == "known" or first[0] in ("+", "-", r"\cdot", r"\times", r"\odot", r"\oslash")
         if goes_on and before in ("start", "wide") and self.chains:
@@ -296,6 +309,9 @@ class _Reader:
             self.chains.append(chain)
         elif known:
             raise self.error("nothing stands left of this sign", first)
+        elif before == "start":  # its relation sign may begin the next row
+            self.chains.append(RawChain([(first.start(), last.end())]))
+            return
         else:
             message = "this belongs to no relation; conditions stand behind \\text{for}"
             raise self.snippet.error(message, first.start(), last.end())

@@ -34,7 +34,8 @@ def parse_page(text: str, path: str = "page.md", id: str | None = None) -> t.Pag
     Raises:
         PageError: anything that cannot be read without guessing, with file, line, column and piece.
 
-    >>> page = parse_page("---\nsizes: {N: numbers}\nindices: {i j: N}\ntensors: {x: [N]}\n---\n$$ m \\coloneqq \\sum_i x_i $$")
+    >>> front = "---\nsizes: {N: numbers}\nindices: {i j: N}\ntensors: {x: [N]}\n---\n"
+    >>> page = parse_page(front + r"$$ m \coloneqq \sum_i x_i $$")
     >>> page.definitions["m"].params
     ()
     """
@@ -360,7 +361,8 @@ class _Reader:
                 continue
             incoming = self.names.shape(output.upstream)
             if len(shape) != len(incoming) or not all(ranges.same(a, b) for a, b in zip(shape, incoming, strict=True)):
-                message = f"shapes do not match: {output.name} {matrix.show(shape)}, {output.upstream} {matrix.show(incoming)}"
+                both = f"{output.name} {matrix.show(shape)} and {output.upstream} {matrix.show(incoming)}"
+                message = f"shapes do not match: {both}"
                 raise entry.error(message)
         return self.names.outputs
 
@@ -431,7 +433,7 @@ class _Reader:
 
     def sentence(self, sentence: _Sentence) -> Iterable[t.Statement]:
         chain, snippet, formula = sentence.chain, sentence.snippet, sentence.formula
-        for number, (op, start, end) in enumerate(chain.ops):
+        for number, (op, start, _) in enumerate(chain.ops):
             line = self.source.line(snippet.start + start)
             latex = sentence.layout.latex(chain, number)
             anchor = sentence.layout.tag if formula.display is not None else None
@@ -444,9 +446,13 @@ class _Reader:
                 own = anchor or (definition.name if formula.display is not None else None)
                 yield t.Statement("definition", line, latex, formula.display, own, definition)
                 continue
-            elaborator = Elaborator(self.names, snippet, sentence.index_letters(self.names))
-            left, right, free = self.both_sides(elaborator, sentence, number)
-            cases = self.cases(elaborator, sentence, chain.conditions[number], free)
+            cases = self.cases(sentence, chain.conditions[number])
+            for case in cases or (t.Case(),):
+                # a condition such as N = 3 may be what makes a subscript fit
+                with self.names.bounds.during(fact for condition in case.conditions for fact in facts(condition)):
+                    elaborator = Elaborator(self.names, snippet, sentence.index_letters(self.names))
+                    left, right, free = self.both_sides(elaborator, sentence, number)
+            self.check_cases(sentence, chain.conditions[number], cases, free)
             kind = "claim" if op == "=" else "mistake"
             yield t.Statement(kind, line, latex, formula.display, anchor, None, left, right, free, cases)
 
@@ -474,10 +480,11 @@ class _Reader:
                 raise snippet.error(str(wrong), start, end) from None
         scoping = Scoping()
         sides = [scoping.free(left), scoping.free(right)]
+        for_all = self.for_all(sentence)
         for k in (0, 1):
             for name in sides[k]:
-                if sides[1 - k] and name not in sides[1 - k]:
-                    message = f"the index {name} is free on one side only"
+                if sides[1 - k] and name not in sides[1 - k] and name not in for_all:
+                    message = f"the index {name} is free on one side only (if that is meant: \\text{{for all }} {name})"
                     raise self.at_index(sentence, number + k, sides[k][name], message)
         return left, right, tuple({**sides[0], **sides[1]}.values())
 
@@ -514,14 +521,11 @@ class _Reader:
             matrix.ZERO if matrix.is_one(axis) else elaborator.letters.fresh(axis) for axis in shape if axis is not None
         ]
 
-    def cases(
-        self, elaborator: Elaborator, sentence: _Sentence, span: tuple[int, int] | None, free: tuple[t.Index, ...]
-    ) -> tuple[t.Case, ...]:
+    def cases(self, sentence: _Sentence, span: tuple[int, int] | None) -> tuple[t.Case, ...]:
         """The cases behind *for*: separated by commas; conditions joined by *and* hold together."""
         if span is None:
             return ()
-        snippet = sentence.snippet
-        node = parse(snippet, *span, text=sentence.layout.clean)
+        node = parse(sentence.snippet, *span, text=sentence.layout.clean)
         groups: list[list[s.Chain]] = [[node.chains[0]]]
         for sep, chain in zip(node.seps, node.chains[1:], strict=True):
             if sep == ",":
@@ -529,12 +533,31 @@ class _Reader:
             groups[-1].append(chain)
         cases = []
         for group in groups:
-            both = s.List(group[0].start, group[-1].end, tuple(group), ("and",) * (len(group) - 1))
-            conditions = tuple(elaborator.relations(both))
-            for condition in conditions:
-                for index in Scoping().free(condition).values():
-                    if index.name not in {i.name for i in free}:
-                        message = f"the index {index.name} of this condition is not free in the relation"
-                        raise snippet.error(message, both.start, both.end)
-            cases.append(t.Case(conditions))
+            together = s.List(group[0].start, group[-1].end, tuple(group), ("and",) * (len(group) - 1))
+            cases.append(t.Case(tuple(Elaborator(self.names, sentence.snippet).relations(together))))
         return tuple(cases)
+
+    def check_cases(
+        self, sentence: _Sentence, span: tuple[int, int] | None, cases: tuple[t.Case, ...], free: tuple[t.Index, ...]
+    ) -> None:
+        names = {index.name for index in free}
+        for case in cases:
+            for condition in case.conditions:
+                for name in Scoping().free(condition):
+                    if name not in names:
+                        assert span is not None
+                        message = f"the index {name} of this condition is not free in the relation"
+                        raise sentence.snippet.error(message, *span)
+
+    def for_all(self, sentence: _Sentence) -> set[str]:
+        r"""The indices behind ``\text{for all}``, for which a relation holds although a side lacks them."""
+        span = sentence.chain.for_all
+        if span is None:
+            return set()
+        node = parse(sentence.snippet, *span, text=sentence.layout.clean)
+        items = [item for chain in node.chains for item in chain.sums[0].terms[0][1].items]
+        words = [item.name for item in items if isinstance(item, s.Word) and item.name in self.names.indices]
+        plain = all(not chain.ops and len(chain.sums[0].terms) == 1 for chain in node.chains)
+        if len(words) != len(items) or not plain:
+            raise sentence.snippet.error("behind for all stand index letters; a condition stands behind for", *span)
+        return set(words)

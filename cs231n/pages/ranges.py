@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import combinations
 
@@ -93,6 +94,16 @@ class Bounds:
     def assume(self, poly: Poly | None) -> None:
         if poly:
             self.known.append(poly)
+
+    @contextmanager
+    def during(self, facts: Iterable[Poly]) -> Iterator[None]:
+        """Assume these to be ≥ 0 for a while."""
+        before = len(self.known)
+        self.known.extend(facts)
+        try:
+            yield
+        finally:
+            del self.known[before:]
 
     def nonnegative(self, poly: Poly | None, ranges: Mapping[str, Poly | None], given: Iterable[Poly] = ()) -> bool:
         """Prove ``poly ≥ 0``, where each name in ``ranges`` runs from 0 to that polynomial; ``given`` are ≥ 0 too."""
