@@ -11,6 +11,6 @@ from cs231n.rendering.extension import BookExtension
 __all__ = ["BookExtension", "makeExtension"]
 
 
-def makeExtension(**options: Any) -> BookExtension:  # noqa: N802 (the name Python-Markdown looks for)
+def makeExtension(**options: Any) -> BookExtension:
     """What Python-Markdown calls for ``cs231n.rendering`` in its list of extensions."""
     return BookExtension(**options)

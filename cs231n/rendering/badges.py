@@ -7,13 +7,14 @@ Whoever reads without scripts sees the same: the unfolding is ``<details>``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from cs231n.pages import tree
-from cs231n.rendering import words
+from cs231n.rendering import mathml, words
 
 if TYPE_CHECKING:
     from cs231n.checking.verdicts import StatementResult
@@ -32,13 +33,11 @@ def failure(result: StatementResult) -> str:
     if result.ok:
         return ""
     if result.kind == "mistake" and result.verdict != "refuted":
-        reason = f"this mistake is not refuted ({result.verdict})"
-    elif result.verdict == "refuted":
-        reason = f"this claim is false: {counterexample(result) or 'it was refuted'}"
-    elif result.verdict == "proved":
-        reason = f"{result.mutants - result.mutants_refuted - len(result.mutants_equivalent)} mutants survive"
+        reason = f"this mistake is not refuted but {result.verdict}"
+    elif result.kind == "claim" and result.verdict == "refuted":
+        reason = f"this claim is false {counterexample(result)}".rstrip()
     else:
-        reason = f"this claim is {result.verdict}"
+        reason = f"this {result.kind} is {result.verdict}"
     return f"{reason}: {result.message}" if result.message else reason
 
 
@@ -67,7 +66,7 @@ def sizes(statements: Iterable[tree.Statement], page: tree.Page) -> str:
 
 
 def badge(checked: Sequence[Checked], page: tree.Page) -> str:
-    """The HTML under one display."""
+    """The HTML under one display; nothing under a definition, which is marked beside its name."""
     claims = [c for c in checked if c.result.kind == "claim"]
     mistakes = [c for c in checked if c.result.kind == "mistake"]
     unchecked = [c for c in checked if c.result.kind == "unchecked"]
@@ -82,76 +81,95 @@ def badge(checked: Sequence[Checked], page: tree.Page) -> str:
     if unchecked:
         reason = unchecked[0].statement.reason or unchecked[0].result.message
         parts.append(f'<p class="proof proof--unchecked"><b>not checked</b> {escape(reason)}</p>')
-    if not parts:
-        parts.append('<p class="proof proof--defined">definition</p>')
     return "".join(parts)
 
 
-def inline_mark(result: StatementResult, page: tree.Page) -> str:
-    """The mark after a relation in running text: a small tick or cross that says more when pointed at."""
-    if failure(result):
-        return f'<span class="tick tick--failed">not proved: {escape(failure(result))}</span>'
+def inline_mark(checked: Checked, page: tree.Page) -> str:
+    """The mark after a relation in running text: a small tick that says more when pointed at."""
+    result = checked.result
+    if problem := failure(result):
+        return f'<span class="tick tick--failed">not proved: {escape(problem)}</span>'
     if result.kind == "claim":
-        return f'<span class="tick" title="{escape(_scope(result, ""))} · {words.duration(result.seconds)}">✓</span>'
-    if result.kind == "mistake":
-        return f'<span class="tick" title="refuted {escape(counterexample(result))}">✓</span>'
-    return ""
-
-
-def _scope(result: StatementResult, names: str) -> str:
-    if result.sizes == "fixed":
-        return "proved at fixed sizes only"
-    return f"proved for all {names}" if names else "proved"
+        said = f"{_scope(result.sizes == 'fixed', sizes([checked.statement], page))} · {words.duration(result.seconds)}"
+    elif result.kind == "mistake":
+        said = f"refuted {counterexample(result)}"
+    else:
+        return ""
+    return f'<span class="tick" role="img" aria-label="{escape(said)}" title="{escape(said)}">✓</span>'
 
 
 def _hypotheses(results: Iterable[StatementResult]) -> list[str]:
-    return list(dict.fromkeys(words.condition(text) for result in results for text in result.hypotheses))
+    return list(dict.fromkeys(text for result in results for text in result.hypotheses))
+
+
+def _is_relation(text: str) -> bool:
+    return re.search(r"[<>=≤≥≠]|\\(?:ge|le|ne|lt|gt)", text) is not None
+
+
+def _maths(tex: str) -> str:
+    """TeX in the small print; where it cannot be drawn, as it is written."""
+    try:
+        return "".join(mathml.inline(tex))
+    except mathml.FormulaError:
+        return f"<code>{escape(tex)}</code>"
+
+
+def _hypothesis(text: str) -> str:
+    """A hypothesis, in HTML: a relation in TeX, or words as "off the kink"."""
+    return _maths(text) if _is_relation(text) else escape(text)
+
+
+def _prose(text: str) -> str:
+    """A sentence with TeX between backticks, in HTML."""
+    pieces = text.split("`")
+    return "".join(_maths(piece) if odd % 2 else escape(piece) for odd, piece in enumerate(pieces))
+
+
+def _where(hypotheses: Sequence[str]) -> str:
+    """The hypotheses in a few words: "where ε > 0, off the kink"."""
+    if len(hypotheses) > 3:
+        return f"under {len(hypotheses)} hypotheses"
+    relations = [_hypothesis(text) for text in hypotheses if _is_relation(text)]
+    others = [_hypothesis(text) for text in hypotheses if not _is_relation(text)]
+    return ", ".join([f"where {', '.join(relations)}"] * bool(relations) + others)
 
 
 def _proved(claims: Sequence[Checked], page: tree.Page) -> str:
     results = [c.result for c in claims]
     names = sizes((c.statement for c in claims), page)
-    fixed = any(result.sizes == "fixed" for result in results)
-    scope = "proved at fixed sizes only" if fixed else f"proved for all {names}" if names else "proved"
+    scope = _scope(any(result.sizes == "fixed" for result in results), names)
     if len(claims) > 1:
         scope = f"{len(claims)} equalities {scope}"
     hypotheses = _hypotheses(results)
     summary = [f"<b>{escape(scope)}</b>"]
     if hypotheses:
-        shown = [h if h[0].isalpha() and " " in h and not _is_relation(h) else f"where {h}" for h in hypotheses]
-        summary.append(escape(_short(hypotheses, shown)))
+        summary.append(_where(hypotheses))
     summary.append(words.duration(sum(result.seconds for result in results)))
-    return _details("proved", summary, _rows(claims, page, hypotheses))
+    return _details("proved", " · ".join(summary), _rows(claims, page, hypotheses))
 
 
-def _is_relation(text: str) -> bool:
-    return any(sign in text for sign in "<>=≤≥≠")
-
-
-def _short(hypotheses: list[str], shown: list[str]) -> str:
-    if len(hypotheses) > 3:
-        return f"under {len(hypotheses)} hypotheses"
-    relations = [h for h in hypotheses if _is_relation(h)]
-    others = [h for h in hypotheses if not _is_relation(h)]
-    return ", ".join(([f"where {', '.join(relations)}"] if relations else []) + others)
+def _scope(fixed: bool, names: str) -> str:
+    if fixed:
+        return "proved at this size only"
+    return f"proved for all {names}" if names else "proved"
 
 
 def _refuted(mistake: Checked, page: tree.Page) -> str:
     result = mistake.result
-    summary = ["<b>refuted</b>", escape(counterexample(result))]
+    summary = f"<b>refuted</b> {escape(counterexample(result))}"
     found = result.counterexample or {}
     rows = []
     if found:
         left, right = (words.number(str(found.get(side, "")), 8) for side in ("left", "right"))
         rows.append(("The two sides", f"left {escape(left)}, right {escape(right)}"))
     if result.hypotheses:
-        rows.append(("Where", escape(", ".join(_hypotheses([result])))))
+        rows.append(("Where", ", ".join(map(_hypothesis, result.hypotheses))))
     rows.append(_command(page, result))
-    return _details("refuted", [" ".join(part for part in summary if part)], rows)
+    return _details("refuted", summary, rows)
 
 
 def _rows(claims: Sequence[Checked], page: tree.Page, hypotheses: list[str]) -> list[tuple[str, str]]:
-    rows = [("Holds", escape(", ".join(hypotheses)) if hypotheses else "for all real entries")]
+    rows = [("Where", ", ".join(map(_hypothesis, hypotheses)) if hypotheses else "everywhere, for all real entries")]
     for position, claim in enumerate(claims, start=1):
         label = f"Equality {position}" if len(claims) > 1 else "Proof"
         rows.append((label, f"{words.duration(claim.result.seconds)}; {_mutants(claim.result)}"))
@@ -164,7 +182,7 @@ def _mutants(result: StatementResult) -> str:
         return "no mutants were tried"
     text = f"{result.mutants_refuted} of {result.mutants} altered copies refuted"
     if result.mutants_equivalent:
-        same = "".join(f"<li><code>{escape(mutant)}</code></li>" for mutant in result.mutants_equivalent)
+        same = "".join(f"<li>{_prose(mutant)}</li>" for mutant in result.mutants_equivalent)
         text += f", {len(result.mutants_equivalent)} proved to say the same:<ul>{same}</ul>"
     return text
 
@@ -174,6 +192,6 @@ def _command(page: tree.Page, result: StatementResult) -> tuple[str, str]:
     return ("Check it again", f"<code>cs231n prove {escape(concept)}</code> (line {result.line})")
 
 
-def _details(kind: str, summary: Sequence[str], rows: Sequence[tuple[str, str]]) -> str:
+def _details(kind: str, summary: str, rows: Sequence[tuple[str, str]]) -> str:
     body = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows)
-    return f'<details class="proof proof--{kind}"><summary>{" · ".join(summary)}</summary><dl>{body}</dl></details>'
+    return f'<details class="proof proof--{kind}"><summary>{summary}</summary><dl>{body}</dl></details>'

@@ -38,6 +38,7 @@ GRAPH_MARKER = "<!-- computational graph -->"
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.S)
 _DECLARES = re.compile(r"^(sizes|indices|tensors|scalars|labels|outputs?|assume|code)\s*:", re.M)
+_HAS_CODE = re.compile(r"^code\s*:", re.M)
 
 
 def _check(path: Path) -> PageResult:
@@ -47,10 +48,14 @@ def _check(path: Path) -> PageResult:
     return check_cached(path)
 
 
-def has_statements(text: str) -> bool:
-    """Whether a Markdown file is a page of the book: it declares something or displays a formula."""
+def _front_matter(text: str) -> str:
     front = _FRONT_MATTER.match(text)
-    return bool(front and _DECLARES.search(front[1])) or "$$" in text
+    return front[1] if front else ""
+
+
+def has_statements(text: str) -> bool:
+    """Whether a Markdown file is a page to be checked: it declares something or may display a formula."""
+    return bool(_DECLARES.search(_front_matter(text))) or "$$" in text
 
 
 @dataclass
@@ -99,6 +104,8 @@ class Formulas(Treeprocessor):
         path = source_path(self.md)
         self.source = Source.load(path, self.check) if path else None
         displays = list(self.source.page.displays) if self.source else []
+        if self.source and (title := root.find("h1")) is not None and "id" not in title.attrib:
+            title.set("id", self.source.page.id)  # what docstrings refer to
         inline = list(self.source.checked.get(None, [])) if self.source else []
         for parent in list(root.iter()):
             for position, element in enumerate(list(parent)):
@@ -137,7 +144,7 @@ class Formulas(Treeprocessor):
         said = f"Formula {anchor}" if anchor else f"Formula {display.number + 1}" if display else "Formula"
         html = (
             f'<div class="eq__math" tabindex="0" role="group" aria-label="{escape(said)}">{self._mathml(tex)}</div>'
-            f"{_tools(tex, anchor)}"
+            f"{_tools(tex, anchor, kind)}"
         )
         if checked and self.source:
             html += badges.badge(checked, self.source.page)
@@ -165,7 +172,7 @@ class Formulas(Treeprocessor):
             parts = (f"<code>{escape(tex)}</code>",)
         mark = ""
         if self.source and (checked := _take_statement(statements, tex)):
-            mark = badges.inline_mark(checked.result, self.source.page)
+            mark = badges.inline_mark(checked, self.source.page)
         before = _cut_end(parent, position, element)
         after = _cut_start(element)
         element.set("class", "m")
@@ -204,7 +211,8 @@ def _take_statement(statements: list[badges.Checked], tex: str) -> badges.Checke
     return None
 
 
-def _tools(tex: str, anchor: str | None) -> str:
+def _tools(tex: str, anchor: str | None, kind: str) -> str:
+    mark = '<span class="eq__kind">definition</span>' if kind == "definition" else ""
     link = (
         f'<a class="eq__name" href="#{escape(anchor)}" title="Permanent link to this formula">{escape(anchor)}</a>'
         if anchor
@@ -214,7 +222,7 @@ def _tools(tex: str, anchor: str | None) -> str:
         f'<button type="button" class="eq__copy" data-tex="{escape(tex)}" title="Copy the TeX of this formula">'
         "TeX</button>"
     )
-    return f'<div class="eq__tools">{link}{button}</div>'
+    return f'<div class="eq__tools">{mark}{link}{button}</div>'
 
 
 def _cut_end(parent: etree.Element, position: int, element: etree.Element) -> str:
@@ -246,6 +254,27 @@ def _unbroken(before: str, math: str, mark: str, after: str) -> str:
     return f'<span class="nb">{escape(before)}{math}{mark}{escape(after)}</span>'
 
 
+class Tables(Treeprocessor):
+    """Where the corner of a table is empty, its first column holds the heads of its rows. A head all empty goes."""
+
+    def run(self, root: etree.Element) -> None:
+        """Change all such tables."""
+        for table in root.iter("table"):
+            head, body = table.find("thead"), table.find("tbody")
+            if head is None or body is None:
+                continue
+            empty = [not ((cell.text or "").strip() or len(cell)) for cell in head.iter("th")]
+            if not empty or not empty[0]:
+                continue
+            if all(empty):
+                table.remove(head)
+            else:
+                next(head.iter("th")).tag = "td"
+            for row in body.iter("tr"):
+                row[0].tag = "th"
+                row[0].set("scope", "row")
+
+
 class Graph(Postprocessor):
     """Puts the computational graph where the page has :data:`GRAPH_MARKER`."""
 
@@ -264,9 +293,10 @@ class Graph(Postprocessor):
 
 
 class Listings(Preprocessor):
-    """Makes ``::: cs231n.layers.batchnorm.batchnorm_forward`` on a page of the book a listing of the code.
+    """Makes ``::: cs231n.layers.batchnorm.batchnorm_forward`` on a page that derives code a listing of it.
 
-    mkdocstrings includes the object; the options added here keep its reference entry the only one.
+    mkdocstrings includes the object; the options added here keep its reference entry the only one. A page derives
+    code if its front matter says ``code:``.
     """
 
     _LINE = re.compile(r"^(\s*)::: ([\w.]+)\s*$")
@@ -281,7 +311,7 @@ class Listings(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
         """Add the options to each line that has none of its own."""
         path = source_path(self.md)
-        if path is None or not has_statements(path.read_text(encoding="utf-8")):
+        if path is None or not _HAS_CODE.search(_front_matter(path.read_text(encoding="utf-8"))):
             return lines
         return list(self._run(lines))
 
@@ -294,6 +324,28 @@ class Listings(Preprocessor):
                 yield from (f"{match[1]}    {option}" for option in self._OPTIONS)
 
 
+class Mentions(Preprocessor):
+    """In a docstring, ``docs/layers/batchnorm.md`` becomes a reference to that page."""
+
+    _PAGE = re.compile(r"\bdocs/([\w/-]+)\.md\b")
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Write each mention as a reference, which mkdocs-autorefs resolves."""
+        if source_path(self.md) is not None:
+            return lines
+        return [self._PAGE.sub(r"[\1][\1]", line) for line in lines]
+
+
+class Hidden(Postprocessor):
+    """Takes out what tests read and readers do not: comments that hold invisible code."""
+
+    _COMMENT = re.compile(r"<!--\s*invisible-code-block:.*?-->\n?", re.S)
+
+    def run(self, text: str) -> str:
+        """Remove those comments."""
+        return self._COMMENT.sub("", text)
+
+
 class BookExtension(Extension):
     """All of it. ``check`` replaces the checker, in tests."""
 
@@ -301,13 +353,16 @@ class BookExtension(Extension):
         self.config = {"check": [None, "Function from a path to its PageResult; None: the cached verifier."]}
         super().__init__(**options)
 
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Markdown) -> None:
         """Register the parts."""
         check = self.getConfig("check") or _check
         formulas = Formulas(md, check)
         # After fenced code (25), before MkDocs' and Python-Markdown's treatment of raw HTML (21, 20).
         md.preprocessors.register(Listings(md), "cs231n-listings", 22)
+        md.preprocessors.register(Mentions(md), "cs231n-mentions", 22)
         # After inline patterns (20) and attr_list (8), before the table of contents collects identifiers (5).
         md.treeprocessors.register(formulas, "cs231n-formulas", 6)
+        md.treeprocessors.register(Tables(md), "cs231n-tables", 5.5)
         # After raw HTML is put back (30).
         md.postprocessors.register(Graph(md, formulas), "cs231n-graph", 1)
+        md.postprocessors.register(Hidden(md), "cs231n-hidden", 0)

@@ -2,7 +2,9 @@
 
 A node is an input, a named quantity or an output; an arrow says that the one stands on the defining line of the
 other. Under each node stands the gradient that flows back into it, as a link to the claim that gives its
-formula. Colours come from the page (``currentColor`` and classes), so the picture follows dark mode.
+formula. Colours come from the page (``currentColor`` and classes), so the picture follows dark mode. Links are
+written ``xlink:href``, which every browser follows: scripts that rewrite all ``[href]`` of a page, as Material's
+instant navigation does, cannot assign to that of an SVG element.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class Node:
     shape: str
     anchor: str | None = None
     gradient: str | None = None  # anchor of the claim d<name> = …
+    upstream: str | None = None  # the given gradient of an output
     follows: tuple[str, ...] = ()  # the names on its defining line
     local: dict[str, str] = field(default_factory=dict)  # name → anchor of the claim ∂self/∂name
 
@@ -49,6 +52,7 @@ def nodes(page: tree.Page) -> list[Node]:
         queue += follows[name]
     inputs = [name for name in (*page.declarations.tensors, *page.declarations.labels) if name in follows]
     quantities = [name for name in page.definitions if name in follows]
+    upstreams = {output.name: output.upstream for output in page.declarations.outputs}
     found = []
     for name in [*inputs, *quantities]:
         kind = "output" if name in wanted else "input" if name in inputs else "quantity"
@@ -59,6 +63,7 @@ def nodes(page: tree.Page) -> list[Node]:
                 shape=_shape(name, page),
                 anchor=_defined_at(name, page),
                 gradient=_claimed_at(page, lambda left, n=name: isinstance(left, tree.Grad) and left.name == n),
+                upstream=upstreams.get(name),
                 follows=follows[name],
                 local={
                     other: anchor
@@ -147,10 +152,12 @@ class Layout:
 
 def layout(found: list[Node]) -> Layout:
     """Where nodes and arrows go."""
-    lines = ["digraph {", "rankdir=LR; nodesep=0.22; ranksep=0.42;", "node [shape=box, fixedsize=true];", "edge [arrowsize=0.6];"]
+    lines = ["digraph {", "rankdir=LR; nodesep=0.3; ranksep=0.55;"]
+    lines += ["node [shape=box, fixedsize=true];", "edge [arrowsize=0.6];"]
     for node in found:
-        width = max(9.5 * _length(words.name(node.name)), 5.6 * len(node.shape), 34) + 18
-        lines.append(f'"{node.name}" [width={width / _INCH:.3f}, height={56 / _INCH:.3f}];')
+        width = max(9.5 * _length(words.name(node.name)), 6.2 * len(node.shape), 36) + 20
+        height = 68 if node.gradient or node.upstream else 48
+        lines.append(f'"{node.name}" [width={width / _INCH:.3f}, height={height / _INCH:.3f}];')
     lines += [f'"{source}" -> "{node.name}";' for node in found for source in node.follows]
     plain = dot("\n".join([*lines, "}"])).splitlines()
     width = height = 0.0
@@ -229,7 +236,7 @@ def _arrow(source: str, target: Node, points: list[tuple[float, float]]) -> str:
     middle = points[len(points) // 2] if len(points) % 3 == 0 else _middle(points)
     said = f"derivative of {words.name(target.name)} by {words.name(source)}"
     return (
-        f'<g class="graph__arrow">{path}</g><a href="#{escape(anchor)}" aria-label="{escape(said)}">'
+        f'<g class="graph__arrow">{path}</g><a xlink:href="#{escape(anchor)}" aria-label="{escape(said)}">'
         f"<title>{escape(said)}</title>"
         f'<circle class="graph__dot" cx="{middle[0]:.1f}" cy="{middle[1]:.1f}" r="7"/>'
         f'<text class="graph__partial" x="{middle[0]:.1f}" y="{middle[1] + 3.4:.1f}">∂</text></a>'
@@ -253,16 +260,18 @@ def _box(node: Node, place: tuple[float, float, float, float]) -> str:
     upright = " graph__name--word" if _length(name) > 1 else ""
     body = (
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4"/>'
-        f'<text class="graph__name{upright}" x="{x:.1f}" y="{top + 18:.1f}">{escape(name)}</text>'
-        f'<text class="graph__shape" x="{x:.1f}" y="{top + 31:.1f}">{escape(node.shape)}</text>'
+        f'<text class="graph__name{upright}" x="{x:.1f}" y="{top + 22:.1f}">{escape(name)}</text>'
+        f'<text class="graph__shape" x="{x:.1f}" y="{top + 38:.1f}">{escape(node.shape)}</text>'
     )
     if node.anchor:
         said = f"{name}, {node.shape}: its definition"
-        body = f'<a href="#{escape(node.anchor)}" aria-label="{escape(said)}"><title>{escape(said)}</title>{body}</a>'
+        body = f'<a xlink:href="#{escape(node.anchor)}" aria-label="{escape(said)}"><title>{escape(said)}</title>{body}</a>'
     if node.gradient:
         said = f"the gradient d{name}: its formula"
         body += (
-            f'<a class="graph__gradient" href="#{escape(node.gradient)}" aria-label="{escape(said)}">'
-            f'<title>{escape(said)}</title><text x="{x:.1f}" y="{top + 48:.1f}">d{escape(name)}</text></a>'
+            f'<a class="graph__gradient" xlink:href="#{escape(node.gradient)}" aria-label="{escape(said)}">'
+            f'<title>{escape(said)}</title><text x="{x:.1f}" y="{top + 58:.1f}">d{escape(name)}</text></a>'
         )
+    elif node.upstream:
+        body += f'<text class="graph__upstream" x="{x:.1f}" y="{top + 58:.1f}">{escape(words.name(node.upstream))}</text>'
     return f'<g class="graph__node graph__node--{node.kind}">{body}</g>'

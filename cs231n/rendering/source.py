@@ -18,7 +18,8 @@ def source_path(md: Markdown) -> Path | None:
     if given is not None:
         return Path(given)
     # mkdocs.structure.pages registers its processor under this name for every page it renders.
-    if "relpath" not in md.treeprocessors:
+    # mkdocstrings hands it on to the Markdown of docstrings, which it marks by processors of its own.
+    if "relpath" not in md.treeprocessors or "mkdocstrings_ids" in md.treeprocessors:
         return None
     path = getattr(getattr(md.treeprocessors["relpath"], "file", None), "abs_src_path", None)
     return Path(path) if path else None
