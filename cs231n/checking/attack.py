@@ -15,7 +15,7 @@ from typing import Any
 import mpmath
 
 from cs231n.checking.evaluate import DomainError, EvaluationError, Evaluator, Formulas, Sample
-from cs231n.checking.formulas import Program
+from cs231n.checking.formulas import Program, constant
 from cs231n.checking.sampling import draw, speaks_of_sizes
 from cs231n.pages import tree as t
 from cs231n.pages.show import to_text
@@ -60,6 +60,7 @@ class Point:
 
     evaluator: Evaluator
     binding: dict[str, int]
+    special: bool = False  # inputs were set to the values that a case of the statement asks for
     values: dict[tuple[str, int], Any] = field(default_factory=dict)
 
     def value(self, side: str, program: _Program, digits: int = 0) -> Any:
@@ -123,7 +124,7 @@ class Trials:
         rng = random.Random(f"{self.seed} {statement.latex}")
         found = tried = 0
         # A condition that few samples meet deserves more of them, a plain claim does not.
-        while tried < SAMPLES or (found == 0 and tried < 10 * SAMPLES):
+        while tried < SAMPLES or (found < SAMPLES and tried < 10 * SAMPLES):
             evaluator = self.evaluators(on_sizes, tried + 1)[tried]
             tried += 1
             bindings = list(evaluator.bindings(free))
@@ -140,7 +141,7 @@ class Trials:
                 except DomainError:
                     continue
                 here += 1
-                yield Point(special, binding)
+                yield Point(special, binding, special=bool(assigned))
             found += here
 
     def _lone_input(self, condition: t.Relation) -> tuple[t.Entry, t.Tree] | None:
@@ -172,13 +173,13 @@ def attack(page: t.Page, statement: t.Statement, trials: Trials) -> Attack:
     left, right = trials.formulas.program(statement.left), trials.formulas.program(statement.right)
     compared = 0
     looked_closely = 0
-    zero = True
+    all_zero = True
     outside: DomainError | None = None
     for point in trials.points(statement):
         try:
             a, b = point.both(left, right)
             compared += 1
-            zero = zero and abs(a) <= ABSOLUTE and abs(b) <= ABSOLUTE
+            all_zero = all_zero and abs(a) <= ABSOLUTE and abs(b) <= ABSOLUTE
             if looked_closely < 2 or differ(a, b):
                 looked_closely += 1
                 found = confirm(partial(point.both, left, right))
@@ -189,7 +190,15 @@ def attack(page: t.Page, statement: t.Statement, trials: Trials) -> Attack:
             outside = error
     if compared == 0:
         raise EvaluationError(f"the statement has no value at any of the points tried: {outside}")
-    vacuous = zero and not any(_parts_matter(statement, p) for p in trials.points(statement)[:POINTS])
+    # A statement that says 0, or is made "for x = 0", may compare zeros.
+    general = [p for p in trials.points(statement) if not p.special]
+    vacuous = (
+        all_zero
+        and bool(general)
+        and constant(statement.left) != 0
+        and constant(statement.right) != 0
+        and not any(_parts_matter(statement, p) for p in general[:POINTS])
+    )
     return Attack(None, compared, vacuous)
 
 
@@ -229,7 +238,7 @@ def _parts_matter(statement: t.Statement, point: Point) -> bool:
 
 
 def _terms(tree: t.Tree, evaluator: Evaluator) -> Iterator[tuple[t.Tree, dict[str, int]]]:
-    """What a formula adds up, with the values of the summation indices."""
+    """What a formula adds up or chooses from, with the values of the summation indices."""
     match tree:
         case t.Add(terms):
             for term in terms:
@@ -240,6 +249,9 @@ def _terms(tree: t.Tree, evaluator: Evaluator) -> Iterator[tuple[t.Tree, dict[st
                     yield term, binding | more
         case t.Neg(arg) | t.Div(arg, _):
             yield from _terms(arg, evaluator)
+        case t.Call("max" | "min", args):
+            for arg in args:
+                yield from _terms(arg, evaluator)
         case t.Mul(factors) if any(isinstance(f, (t.Add, t.Sum)) for f in factors):
             for factor in factors:
                 if isinstance(factor, (t.Add, t.Sum)):

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from types import FunctionType
 from typing import Any
 
@@ -17,6 +18,7 @@ from cs231n.checking.formulas import (
     Program,
     compile_condition,
     compile_formula,
+    constant,
     derivative_table,
     free_indices,
     identifier,
@@ -116,6 +118,20 @@ class Formulas:
         if tree not in self._programs:
             self._programs[tree] = self.compile(tree)
         return self._programs[tree]
+
+    @cached_property
+    def thresholds(self) -> list[Fraction]:
+        """The numbers other than 0 that the page compares something with, as the 6 in min(6, x)."""
+        trees = [d.value for d in self.page.definitions.values()]
+        trees += [side for s in self.page.statements for side in (s.left, s.right) if side is not None]
+        compared = (
+            part
+            for tree in trees
+            for node in tree.walk()
+            if isinstance(node, t.Relation) or (isinstance(node, t.Call) and node.fn in ("max", "min"))
+            for part in node.children()
+        )
+        return sorted({value for part in compared if (value := constant(part))})
 
     def compile(self, tree: t.Tree) -> tuple[Program, tuple[str, ...]]:
         """As :meth:`program`, but not kept: for formulas that are used once. Also takes conditions."""
@@ -289,7 +305,7 @@ class Evaluator:
         zero = self.numbers.make(0)
         rank = len(self._shape(of))
         if kind == "d":
-            rows = self._seeded(wrt)["tables"].get(of) or self._tables[of]
+            rows = self._seeded(wrt)["tables"][of]
         elif of == wrt:
             rows = self._seeded(wrt)["tables"][wrt]
         elif of in self.formulas.definitions:

@@ -7,6 +7,9 @@ What is changed: a term, factor, root or exponent is dropped; a sign is flipped;
 exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in scope
 of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming another
 one in scope (a sum whose index has no other of its size in scope stays). Inside derivatives only the indices change.
+
+Not made are changes that are none or that no page can hold: a factor 1 dropped, a change of what is multiplied by 0,
+an index changed so that the side no longer has the free indices of the claim.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ class Mutant:
 
 _Variant = tuple[str, t.Tree]
 _Scope = tuple[t.Index, ...]
+_ONE = t.Num(Fraction(1))
 _DERIVATIVES = (t.Grad, t.Partial, t.Total)
+_INDEX = ("index ", "indices ")  # how the descriptions of changed indices begin
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "!=", "!=": "="}
 
 
@@ -57,9 +62,13 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
             add("sign of the left side flipped", _negated(left), right)
         else:
             add("sign of the right side flipped", left, _negated(right))
-    for description, new in _variants(left, statement.free):
+    if constant(left) == 0:
+        add("left side 0 → 1", _ONE, right)
+    if constant(right) == 0:
+        add("right side 0 → 1", left, _ONE)
+    for description, new in _side(left, statement.free):
         add(description, new, right)
-    for description, new in _variants(right, statement.free):
+    for description, new in _side(right, statement.free):
         add(description, left, new)
     return found
 
@@ -103,6 +112,13 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
 # ---------------------------------------------------------------------------------------------------- the changes
 
 
+def _side(side: t.Tree, scope: _Scope) -> Iterator[_Variant]:
+    free = free_indices(side)
+    for description, new in _variants(side, scope):
+        if not description.startswith(_INDEX) or free_indices(new) == free:
+            yield description, new
+
+
 def _variants(tree: t.Tree, scope: _Scope, only_indices: bool = False) -> Iterator[_Variant]:
     """All copies of ``tree`` with one change at or below it; ``scope`` are the indices that may be used there."""
     if not only_indices:
@@ -114,7 +130,10 @@ def _variants(tree: t.Tree, scope: _Scope, only_indices: bool = False) -> Iterat
     if isinstance(tree, (t.Sum, t.Extremum)):
         inner = (*(i for i in scope if i.name != tree.index.name), tree.index)
     context = None if isinstance(tree, (t.Add, t.Mul, t.Div, t.Sum, t.Neg)) else tree
+    zero = isinstance(tree, (t.Mul, t.Div, t.Pow)) and _is_zero(tree)
     for child, rebuild in _children(tree):
+        if zero and not _is_zero(child):
+            continue
         if isinstance(child, t.Index):
             for index in inner:
                 if index.size == child.size and index.name != child.name:
@@ -136,22 +155,26 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
             yield f"size `{name}` → `{name} - 1`", t.Add((tree, t.Neg(t.Num(Fraction(1)))))
         case t.Add(terms):
             for k, term in enumerate(terms):
+                if _is_zero(term):
+                    continue
                 rest = terms[:k] + terms[k + 1 :]
                 yield f"term `{to_text(term)}` dropped", rest[0] if len(rest) == 1 else replace(tree, terms=rest)
                 flipped = (*terms[:k], _negated(term), *terms[k + 1 :])
                 yield f"sign of the term `{to_text(term)}` flipped", replace(tree, terms=flipped)
-        case t.Neg(arg):
+        case t.Neg(arg) if not _is_zero(arg):
             yield f"sign of `{to_text(tree)}` flipped", arg
         case t.Mul(factors):
             for k, factor in enumerate(factors):
+                if factor == _ONE or (_is_zero(tree) and not _is_zero(factor)):
+                    continue
                 rest = factors[:k] + factors[k + 1 :]
                 yield f"factor `{to_text(factor)}` dropped", rest[0] if len(rest) == 1 else replace(tree, factors=rest)
-        case t.Div(num, den):
+        case t.Div(num, den) if not _is_zero(num):
             if constant(num) is None and not isinstance(num, t.Mul):
                 yield f"factor `{to_text(num)}` dropped from a numerator", replace(tree, num=t.Num(Fraction(1)))
             if not isinstance(den, t.Mul):
                 yield f"denominator `{to_text(den)}` dropped", num
-        case t.Pow(base, exp):
+        case t.Pow(base, exp) if not _is_zero(base):
             yield f"exponent of `{to_text(tree)}` dropped", base
             yield f"exponent of `{to_text(tree)}` negated", replace(tree, exp=_negated(exp))
             if constant(exp) is None:
@@ -168,6 +191,21 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
                 if other.size == index.size and other.name != index.name:
                     new_body = _renamed(body, index, other)
                     yield f"{what} over `{index.name}` removed, `{index.name}` → `{other.name}`", new_body
+
+
+def _is_zero(tree: t.Tree) -> bool:
+    """True for what is 0 by the way it is written: 0, 0 · x, 0² …"""
+    match tree:
+        case t.Num(value):
+            return value == 0
+        case t.Neg(arg) | t.Div(arg, _):
+            return _is_zero(arg)
+        case t.Mul(factors):
+            return any(map(_is_zero, factors))
+        case t.Pow(base, exp):
+            power = constant(exp)
+            return _is_zero(base) and power is not None and power > 0
+    return False
 
 
 def _negated(tree: t.Tree) -> t.Tree:

@@ -233,14 +233,19 @@ class _Draw:
     def entry(self, sign: str, attempt: int) -> Fraction:
         # Later attempts look at small and at large values too: the assumptions may ask for them.
         spread = (1.0, 0.4, 0.15, 4.0)[attempt % 4] if attempt >= 20 else 1.0
+        centre = 0.0
+        if self.formulas.thresholds and self.rng.random() < 0.3:
+            centre = float(self.rng.choice(self.formulas.thresholds))  # both sides of the kinks away from 0
         if sign == "nonnegative" and self.rng.random() < 0.05:
             return Fraction(0)
         while True:
-            value = Fraction(round(self.rng.gauss(0, 1.2) * spread * GRID), GRID)
+            offset = round(self.rng.gauss(0, 1.2) * spread * GRID)
+            value = Fraction(round(centre * GRID) + offset, GRID)
             if sign in ("positive", "nonnegative"):
                 value = abs(value)
             fresh = value not in self.used or self.rng.random() < 0.02  # a huge tensor may use up the grid
-            if fresh and min(spread, 1.0) / 4 <= abs(value) <= 3 * spread:
+            near = abs(offset) <= 3 * spread * GRID and offset != 0
+            if fresh and near and abs(value) >= min(spread, 1.0) / 4:
                 return value
 
     def local_conditions(self) -> dict[str, list[t.Relation]]:

@@ -103,6 +103,8 @@ def _write(tree: t.Tree) -> tuple[str, int]:
 def _joined(terms: tuple[t.Tree, ...]) -> str:
     text = ""
     for term in terms:
+        if isinstance(term, t.Num) and term.value < 0:
+            term = t.Neg(t.Num(-term.value))
         if isinstance(term, t.Neg):
             text += (" - " if text else "-") + _text(term.arg, _PRODUCT)
         else:

@@ -1,0 +1,160 @@
+"""Every kind of change is made, at every place; changed claims fall."""
+
+import pytest
+
+from cs231n.checking.attack import Trials
+from cs231n.checking.mutants import mutants, refute_mutants
+from cs231n.pages import parse_page
+from cs231n.pages.show import to_text
+
+FRONT = r"""---
+title: t
+sizes: {N: rows, D: columns}
+indices: {i k m: N, j l: D}
+tensors: {x: [N, D], w: [D], A: [N, N], dout: [N, D]}
+scalars: {epsilon: positive}
+output: out
+---
+$$ \mu_j \coloneqq \frac1N \sum_i x_{ij} $$
+$$ r_j \coloneqq \frac{1}{\sqrt{\frac1N\sum_i (x_{ij} - \mu_j)^2 + \epsilon}} $$
+$$ \hat x_{ij} \coloneqq (x_{ij} - \mu_j) r_j $$
+$$ \mathrm{out}_{ij} \coloneqq w_j \hat x_{ij} $$
+"""
+DX = (
+    r"dx_{kl} = \frac{w_l r_l}{N}\Big(N \mathrm{dout}_{kl} - \sum_i \mathrm{dout}_{il}"
+    r" - \hat x_{kl}\sum_i \mathrm{dout}_{il}\hat x_{il}\Big)"
+)
+
+
+def claim(text):
+    page = parse_page(FRONT + f"$$ {text} $$\n")
+    return page, next(s for s in page.statements if s.kind == "claim")
+
+
+def sides(text):
+    _, statement = claim(text)
+    return {(to_text(m.left), to_text(m.right)) for m in mutants(statement)}
+
+
+def rights(text):
+    _, statement = claim(text)
+    left = statement.left
+    return {to_text(m.right) for m in mutants(statement) if m.left == left}
+
+
+def test_terms_signs_and_constants():
+    assert rights(r"\epsilon = \epsilon + 2 - 1") >= {
+        r"2 - 1",
+        r"\epsilon - 1",
+        r"\epsilon + 2",
+        r"-\epsilon + 2 - 1",
+        r"\epsilon - 2 - 1",
+        r"\epsilon + 2 + 1",
+        r"\epsilon + 3 - 1",
+        r"\epsilon + 2 - 2",
+        r"-(\epsilon + 2 - 1)",
+    }
+
+
+def test_factors_exponents_and_roots():
+    assert rights(r"\epsilon = \frac{2 \epsilon^3}{2\sqrt{\epsilon}}") >= {
+        r"\frac{\epsilon^{3}}{2 \sqrt{\epsilon}}",
+        r"\frac{2}{2 \sqrt{\epsilon}}",
+        r"\frac{2 \epsilon^{3}}{\sqrt{\epsilon}}",
+        r"\frac{2 \epsilon^{3}}{2}",
+        r"\frac{2 \epsilon^{4}}{2 \sqrt{\epsilon}}",
+        r"\frac{2 \epsilon^{-3}}{2 \sqrt{\epsilon}}",
+        r"\frac{2 \epsilon}{2 \sqrt{\epsilon}}",
+        r"\frac{3 \epsilon^{3}}{2 \sqrt{\epsilon}}",
+        r"\frac{2 \epsilon^{3}}{2 \epsilon}",
+        r"-\frac{2 \epsilon^{3}}{2 \sqrt{\epsilon}}",
+    }
+    assert rights(r"\epsilon = \frac{\epsilon}{N}") >= {r"\frac{1}{N}", r"\epsilon", r"\frac{\epsilon}{N - 1}"}
+
+
+def test_indices_and_sums():
+    made = rights(r"\sum_k A_{ik} A_{ki} = \sum_k A_{ik} A_{ki}")
+    assert made >= {
+        r"\sum_k A_{kk} A_{ki}",
+        r"\sum_k A_{ii} A_{ki}",
+        r"\sum_k A_{ki} A_{ki}",
+        r"\sum_k A_{ik} A_{kk}",
+        r"\sum_k A_{ik} A_{ii}",
+        r"A_{ii} A_{ii}",
+    }
+    # j has no other index of its size in scope, so its sum stays.
+    assert not any(r"\sum_j" not in s for s in rights(r"\sum_j x_{ij}^2 = \sum_j x_{ij} x_{ij}"))
+
+
+def test_only_indices_change_inside_derivatives():
+    made = sides(r"\sum_i \frac{\partial \hat x_{ij}}{\partial x_{kl}} = \delta_{jl} r_j \qquad \text{for all } k")
+    assert {left for left, _ in made} == {
+        r"\sum_i \frac{\partial \hat x_{ij}}{\partial x_{kl}}",
+        r"\sum_i \frac{\partial \hat x_{kj}}{\partial x_{kl}}",
+        r"\frac{\partial \hat x_{kj}}{\partial x_{kl}}",
+    }
+    # Without its δ the right side loses an index, but an index is not changed so that it does.
+    assert {right for _, right in made} == {
+        r"\delta_{jl} r_j",
+        r"-\delta_{jl} r_j",
+        r"r_j",
+        r"\delta_{jl}",
+        r"\delta_{jl} r_l",
+        r"\delta_{ll} r_j",
+    }
+
+
+def test_conditions():
+    made = rights(r"\epsilon = \mathbf 1[\epsilon > 0] \epsilon")
+    assert made >= {r"\mathbf 1[\epsilon < 0] \epsilon", r"\mathbf 1[\epsilon > 1] \epsilon", r"\epsilon"}
+
+
+def test_no_mutant_twice_and_none_is_the_claim():
+    _, statement = claim(DX)
+    made = mutants(statement)
+    pairs = [(m.left, m.right) for m in made]
+    assert len(set(pairs)) == len(pairs)
+    assert (statement.left, statement.right) not in pairs
+
+
+def test_changes_that_are_none_are_not_made():
+    made = sides(r"\sum_k dx_{kl} = 0")
+    assert {right for left, right in made if left == r"\sum_k \frac{\partial L}{\partial x_{kl}}"} == {"1"}
+    assert not any(left.startswith("-") for left, _ in made)
+    assert rights(r"\epsilon = 1 \cdot \epsilon + (\epsilon - 2) \cdot 0^2") == {
+        r"-(1 \epsilon + (\epsilon - 2) \cdot 0^{2})",
+        r"(\epsilon - 2) \cdot 0^{2}",
+        r"-1 \epsilon + (\epsilon - 2) \cdot 0^{2}",
+        r"1 + (\epsilon - 2) \cdot 0^{2}",
+        r"2 \epsilon + (\epsilon - 2) \cdot 0^{2}",
+        r"1 \epsilon + (\epsilon - 2)",
+        r"1 \epsilon + (\epsilon - 2) \cdot 1^{2}",
+    }
+
+
+def test_all_mutants_of_a_gradient_fall():
+    page, statement = claim(DX)
+    refuted, survivors = refute_mutants(page, statement, Trials(page))
+    assert survivors == []
+    assert refuted >= 20
+
+
+@pytest.mark.parametrize(
+    ("text", "survivor"),
+    [
+        (r"\mu_j \cdot 1^2 = \mu_j", r"exponent of `1^{2}` dropped"),
+        (r"\delta_{ik} x_{ij} = \delta_{ik} x_{kj}", r"index `k` → `i` in `x_{kj}`"),
+    ],
+)
+def test_equivalent_mutants_survive_for_the_prover(text, survivor):
+    page, statement = claim(text)
+    _, survivors = refute_mutants(page, statement, Trials(page))
+    assert survivor in [m.description for m in survivors]
+
+
+def test_a_mutant_that_reads_outside_the_range_or_is_nowhere_defined_falls():
+    page, statement = claim(r"\sum_i x_{ij} = \sum_i \mathbf 1[i < N] x_{ij}")
+    _, survivors = refute_mutants(page, statement, Trials(page))
+    assert [m.description for m in survivors] == [r"factor `\mathbf 1[i < N]` dropped"]
+    page, statement = claim(r"\log(\epsilon) = \log(\epsilon)")
+    assert refute_mutants(page, statement, Trials(page))[1] == []
