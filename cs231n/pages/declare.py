@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from cs231n.pages import ranges
 from cs231n.pages import tree as t
-from cs231n.pages.elaborate import Elaborator
 from cs231n.pages.frontmatter import Entry, Item
 from cs231n.pages.names import Names
 from cs231n.pages.parser import parse
+from cs231n.pages.subscripts import Subscripts
 
 KEYS = (
     "title",
@@ -106,7 +106,7 @@ def _size(item: Item, names: Names) -> t.Tree:
     """A size, or an integer expression of sizes."""
     text = item.text("a size")
     snippet = item.snippet()
-    tree = Elaborator(names, snippet).integer(parse(snippet))
+    tree = Subscripts(names, snippet).integer(parse(snippet))
     if any(not isinstance(part, (t.Num, t.Size, t.Add, t.Neg, t.Mul)) for part in tree.walk()):
         raise item.error(f"{text} is not made of sizes")
     return tree

@@ -6,31 +6,20 @@ would have to guess becomes an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NoReturn
 
-from cs231n.pages import matrix, ranges
+from cs231n.pages import matrix
 from cs231n.pages import surface as s
 from cs231n.pages import tree as t
 from cs231n.pages.errors import Snippet
 from cs231n.pages.matrix import Matrix, Value
 from cs231n.pages.names import Names
 from cs231n.pages.scoping import Scoping
+from cs231n.pages.subscripts import Subscripts, value_matters
 
 _WHOLE_MATRIX = {"rowsum", "colsum", "sum", "tr", "diag"}
-
-
-@dataclass
-class _Obligation:
-    """A subscript that is not provably inside its axis. Until a guard proves the ``open`` polynomials ≥ 0, an error."""
-
-    open: list[ranges.Poly]
-    ranges: dict[str, ranges.Poly | None]
-    start: int
-    end: int
-    message: str
 
 
 @dataclass(frozen=True)
@@ -44,33 +33,15 @@ class Derivative:
     end: int
 
 
-def one_term(node: s.List) -> tuple[s.Node, ...] | None:
-    """The items of a list that is nothing but one unsigned term."""
-    if len(node.chains) == 1 and len(node.chains[0].sums) == 1:
-        terms = node.chains[0].sums[0].terms
-        if len(terms) == 1 and terms[0][0] == "+":
-            return terms[0][1].items
-    return None
-
-
-def _unpack(item: s.Node) -> tuple[s.Node, s.List | None, s.List | None]:
-    return (item.base, item.sub, item.sup) if isinstance(item, s.Scripted) else (item, None, None)
-
-
-def _mark(item: s.Node) -> str:
-    return item.kind if isinstance(item, s.Mark) else ""
-
-
 class Elaborator:
     """Elaborates the formulas of one snippet."""
 
-    def __init__(self, names: Names, snippet: Snippet, taken: Sequence[str] = ()) -> None:
+    def __init__(self, names: Names, snippet: Snippet, taken: Iterable[str] = ()) -> None:
         self.names, self.snippet = names, snippet
         self.derivatives: list[Derivative] = []
         self.scoping = Scoping()
         self.letters = matrix.Letters(names.indices.values(), taken)
-        self._pending: list[_Obligation] = []
-        self._ranges = names.index_ranges()
+        self.subs = Subscripts(names, snippet)
         self._in_norm = False
 
     # ------------------------------------------------------------------------------------------ entrances
@@ -78,55 +49,27 @@ class Elaborator:
     def side(self, node: s.List) -> Value:
         """One side of a relation."""
         if len(node.chains) != 1 or node.chains[0].ops:
-            self._fail("one expression is expected here", node)
+            self.subs.fail("one expression is expected here", node)
         value = self.sum(node.chains[0].sums[0])
-        self._settle(0)
+        self.subs.settle(0)
         return value
 
     def relations(self, node: s.List) -> list[t.Relation]:
         """Conditions that hold together."""
-        condition = self._condition(node, "and")
-        self._settle(0)
+        condition = self._condition(node)
+        self.subs.settle(0)
         if isinstance(condition, Matrix):
-            self._fail("a condition is about numbers: write the subscripts", node)
-        return [
-            c
-            for c in (condition.conditions if isinstance(condition, t.Both) else [condition])
-            if isinstance(c, t.Relation)
-        ]
-
-    def integer(self, node: s.List) -> t.Tree:
-        """An integer expression of sizes, indices and labels."""
-        if len(node.chains) != 1 or node.chains[0].ops:
-            self._fail("one integer expression is expected here", node)
-        return self._integer_sum(node.chains[0].sums[0])
+            self.subs.fail("a condition is about numbers: write the subscripts", node)
+        parts = condition.conditions if isinstance(condition, t.Both) else (condition,)
+        return [part for part in parts if isinstance(part, t.Relation)]
 
     # ------------------------------------------------------------------------------------------ helpers
-
-    def _fail(self, message: str, node: s.Node, end: s.Node | None = None) -> NoReturn:
-        raise self.snippet.error(message, node.start, (end or node).end)
 
     def _lift(self, build: Callable[..., t.Tree], values: Sequence[Value], node: s.Node) -> Value:
         try:
             return matrix.elementwise(build, values)
         except matrix.Mismatch as wrong:
-            self._fail(str(wrong), node)
-
-    def _settle(self, mark: int) -> None:
-        """From here on no guard can excuse the subscripts read since ``mark``."""
-        if len(self._pending) > mark:
-            first = self._pending[mark]
-            raise self.snippet.error(first.message, first.start, first.end)
-
-    def _discharge(self, mark: int, condition: t.Tree) -> None:
-        """Drop the obligations since ``mark`` that a guard with this condition proves."""
-        facts = _facts(condition)
-        if not facts:
-            return
-        for obligation in self._pending[mark:]:
-            reach = {**self._ranges, **obligation.ranges}
-            obligation.open = [p for p in obligation.open if not self.names.bounds.nonnegative(p, reach, facts)]
-        self._pending[mark:] = [obligation for obligation in self._pending[mark:] if obligation.open]
+            self.subs.fail(str(wrong), node)
 
     # ------------------------------------------------------------------------------------------ sums and terms
 
@@ -149,7 +92,7 @@ class Elaborator:
             if both:
                 name = min(both)
                 where = self._binder(items, name) or node
-                self._fail(f"the index {name} is both free and summed in one term", where)
+                self.subs.fail(f"the index {name} is both free and summed in one term", where)
         return value
 
     @staticmethod
@@ -163,18 +106,18 @@ class Elaborator:
         return None
 
     def _product(self, items: list[s.Node]) -> Value:
-        mark = len(self._pending)
+        mark = self.subs.mark()
         factors: list[Value] = []
         ops: list[str] = []
         op = ""
         position = 0
         while position < len(items):
             item = items[position]
-            base, sub, sup = _unpack(item)
-            kind = _mark(base)
+            base, sub, sup = s.unpack(item)
+            kind = s.mark(base)
             if kind in ("/", "cdot", "times", "odot", "oslash"):
                 if op or not factors or position + 1 == len(items) or sub or sup:
-                    self._fail("this sign does not fit here", item)
+                    self.subs.fail("this sign does not fit here", item)
                 if kind in ("/", "oslash"):
                     return self._quotient(items, position, factors, ops, mark)
                 op, position = kind, position + 1
@@ -189,44 +132,44 @@ class Elaborator:
 
     def _refuse_bare_sum(self, item: s.Node, alone: bool) -> None:
         """Invisible braces do not hold a sum together."""
-        base, sub, sup = _unpack(item)
+        base, sub, sup = s.unpack(item)
         if isinstance(base, s.Bracket) and base.kind == "group":
             sums = base.content.chains[0].sums
             several = len(sums[0].terms) > 1 or sums[0].terms[0][0] == "-"
             if several and not (alone and sub is None and sup is None):
-                self._fail("a sum among factors needs brackets", item)
+                self.subs.fail("a sum among factors needs brackets", item)
 
     def _guard(self, factors: Sequence[Value], mark: int) -> None:
         for factor in factors:
             if isinstance(factor, t.Indicator):
-                self._discharge(mark, factor.condition)
+                self.subs.discharge(mark, factor.condition)
             elif isinstance(factor, t.Delta):
-                self._discharge(mark, t.Relation("=", factor.left, factor.right))
+                self.subs.discharge(mark, t.Relation("=", factor.left, factor.right))
 
     def _quotient(self, items: list[s.Node], slash: int, factors: list[Value], ops: list[str], mark: int) -> Value:
         self._guard(factors, mark)
         num = self._multiply(factors, ops, items[:slash])
-        inner = len(self._pending)
+        inner = self.subs.mark()
         self._refuse_bare_sum(items[slash + 1], alone=False)
         den, after = self._factor(items, slash + 1)
-        self._settle(inner)
+        self.subs.settle(inner)
         if after < len(items):
             message = r"does the division go on here? Write \frac or brackets"
-            self._fail(message, items[slash + 1], items[-1])
-        if _mark(items[slash]) == "/" and isinstance(den, Matrix):
-            self._fail(r"an array divides entry by entry only by \oslash", items[slash + 1])
-        return self._lift(lambda a, b: t.Div(a, b, at=items[0].start), [num, den], _join(items[:after]))
+            self.subs.fail(message, items[slash + 1], items[-1])
+        if s.mark(items[slash]) == "/" and isinstance(den, Matrix):
+            self.subs.fail(r"an array divides entry by entry only by \oslash", items[slash + 1])
+        return self._lift(lambda a, b: t.Div(a, b, at=items[0].start), [num, den], s.join(items[:after]))
 
     def _multiply(self, factors: list[Value], ops: list[str], items: list[s.Node]) -> Value:
         at = items[0].start
-        where = _join(items)
+        where = s.join(items)
         if len(factors) == 1:
             return factors[0]
         numbers = [f for f in factors if isinstance(f, t.Tree)]
         arrays = [(f, op) for f, op in zip(factors, ops, strict=True) if isinstance(f, Matrix)]
         if len(arrays) <= 1 or "odot" in ops:
             if any(op != "odot" for _, op in arrays[1:]):
-                self._fail(r"\odot beside a matrix product needs brackets", where)
+                self.subs.fail(r"\odot beside a matrix product needs brackets", where)
             return self._lift(lambda *parts: t.Mul(parts, at=at), factors, where)
         try:
             value: Value = arrays[0][0]
@@ -239,22 +182,24 @@ class Elaborator:
                 value = matrix.elementwise(lambda *parts: t.Mul(parts, at=at), [*numbers, value])
             return value
         except matrix.Mismatch as wrong:
-            self._fail(str(wrong), where)
+            self.subs.fail(str(wrong), where)
 
     # ------------------------------------------------------------------------------------------ factors
 
     def _factor(self, items: list[s.Node], position: int) -> tuple[Value, int]:
         """Read one factor; return it and the position after it."""
         item = items[position]
-        base, sub, sup = _unpack(item)
+        base, sub, sup = s.unpack(item)
         after = position + 1
         if isinstance(base, s.Word):
-            if base.name == "d" and sub is None and sup is None and after < len(items):
-                inner, inner_sub, inner_sup = _unpack(items[after])
+            if base.name == "d" and sub is None and after < len(items):
+                inner, inner_sub, inner_sup = s.unpack(items[after])
                 if isinstance(inner, s.Word) and self.names.known(inner.name):
+                    if sup is not None:
+                        self.subs.fail("second derivatives are not read: name the first one", item, items[after])
                     value = self._gradient(inner.name, inner_sub, s.Term(item.start, items[after].end, ()))
                     return self._power(value, inner_sup, items[after]), after + 1
-            if base.name == "sigma" and not self.names.known("sigma") and sub is None and self._opens(items, after):
+            if base.name == "sigma" and not self.names.known("sigma") and sub is None and self._drawn(items, after):
                 return self._function(s.Function(base.start, base.end, "sigmoid"), None, sup, items, after)
             return self._word(item, base, sub, sup), after
         if isinstance(base, s.Function):
@@ -263,10 +208,10 @@ class Elaborator:
             if base.name != "sum" and sub is None:
                 return self._function(s.Function(base.start, base.end, base.name), None, sup, items, after)
             return self._big(base, sub, sup, items, after)
-        if _mark(base) == "ones":
+        if s.mark(base) == "ones":
             return self._ones(item, sub, sup, items, after)
         if sub is not None and not (isinstance(base, s.Bracket) and base.kind == "norm"):
-            self._fail("only names carry subscripts", item)
+            self.subs.fail("only names carry subscripts", item)
         if isinstance(base, s.Bracket) and base.kind == "norm":
             return self._norm(base, sub, sup, item), after
         return self._power(self._simple(base, item), sup, item), after
@@ -276,7 +221,7 @@ class Elaborator:
             return t.Num(Fraction(base.text), at=base.start)
         if isinstance(base, s.Bracket):
             if len(base.content.chains) != 1 or base.content.chains[0].ops:
-                self._fail("one expression is expected in these brackets", base)
+                self.subs.fail("one expression is expected in these brackets", base)
             value = self.sum(base.content.chains[0].sums[0])
             if base.kind == "abs":
                 return self._lift(lambda a: t.Call("abs", (a,), at=base.start), [value], base)
@@ -284,30 +229,30 @@ class Elaborator:
         if isinstance(base, s.Frac):
             return self._fraction(base)
         if isinstance(base, s.Root):
-            mark = len(self._pending)
+            mark = self.subs.mark()
             value = self._inner(base.content)
-            self._settle(mark)
+            self.subs.settle(mark)
             return self._lift(lambda a: t.Call("sqrt", (a,), at=base.start), [value], base)
         if isinstance(base, s.Branches):
             return self._branches(base)
-        if _mark(base) in ("partial", "upright-d"):
-            self._fail(r"a derivative is written as a fraction: \frac{\partial a}{\partial b}", item)
-        self._fail("this sign does not fit here", item)
+        if s.mark(base) in ("partial", "upright-d"):
+            self.subs.fail(r"a derivative is written as a fraction: \frac{\partial a}{\partial b}", item)
+        self.subs.fail("this sign does not fit here", item)
 
     def _inner(self, node: s.List) -> Value:
         if len(node.chains) != 1 or node.chains[0].ops:
-            self._fail("one expression is expected here", node)
+            self.subs.fail("one expression is expected here", node)
         return self.sum(node.chains[0].sums[0])
 
     def _power(self, value: Value, sup: s.List | None, item: s.Node) -> Value:
         if sup is None:
             return value
-        items = one_term(sup)
+        items = s.one_term(sup)
         if (
             items is not None
             and len(items) == 1
             and (
-                _mark(items[0]) == "top"
+                s.mark(items[0]) == "top"
                 or (
                     isinstance(items[0], s.Word)
                     and items[0].name == "T"
@@ -317,21 +262,21 @@ class Elaborator:
             )
         ):
             if not isinstance(value, Matrix):
-                self._fail("a number has no transpose", item)
+                self.subs.fail("a number has no transpose", item)
             try:
                 return matrix.transpose(value)
             except matrix.Mismatch as wrong:
-                self._fail(str(wrong), item)
-        by_entry = items is not None and len(items) == 2 and _mark(items[0]) == "odot"
+                self.subs.fail(str(wrong), item)
+        by_entry = items is not None and len(items) == 2 and s.mark(items[0]) == "odot"
         if isinstance(value, Matrix) and not by_entry:
-            self._fail(
+            self.subs.fail(
                 r"a power of an array: of its entries (write ^{\odot 2}) or of the matrix (write the product)?", item
             )
-        mark = len(self._pending)
+        mark = self.subs.mark()
         exponent = self._product(list(items[1:])) if by_entry and items is not None else self._inner(sup)
-        self._settle(mark)
+        self.subs.settle(mark)
         if isinstance(exponent, Matrix):
-            self._fail("an exponent is a single number", sup)
+            self.subs.fail("an exponent is a single number", sup)
         exponent = _fold(exponent)
         return self._lift(lambda a: t.Pow(a, exponent, at=item.start), [value], item)
 
@@ -342,9 +287,9 @@ class Elaborator:
         declared = self.names.declared(name)
         if declared is None and not self.names.known(name):
             if name == "e" and sub is None and sup is not None:
-                mark = len(self._pending)
+                mark = self.subs.mark()
                 argument = self._inner(sup)
-                self._settle(mark)
+                self.subs.settle(mark)
                 return self._lift(lambda a: t.Call("exp", (a,), at=item.start), [argument], item)
             if name == "delta" and sub is not None:
                 return self._power(self._delta(item, sub), sup, item)
@@ -354,35 +299,24 @@ class Elaborator:
             variable = self.names.gradient(name)
             if variable is not None:
                 return self._power(self._gradient(variable, sub, item), sup, item)
-            self._undeclared(word)
+            self.subs.undeclared(word)
         if declared in ("size", "index"):
             if sub is not None:
-                self._fail(f"{name} is {'a size' if declared == 'size' else 'an index'} and takes no subscripts", item)
-            value: t.Tree = t.Size(name, at=word.start) if declared == "size" else self._index(word)
+                self.subs.fail(
+                    f"{name} is {'a size' if declared == 'size' else 'an index'} and takes no subscripts", item
+                )
+            value: t.Tree = t.Size(name, at=word.start) if declared == "size" else self.subs.index(word)
             return self._power(value, sup, item)
         return self._power(self._entry(name, sub, item, lambda subs: t.Entry(name, subs, at=item.start)), sup, item)
 
-    def _undeclared(self, word: s.Word) -> NoReturn:
-        name = word.name
-        hint = ""
-        if name == "d":
-            hint = " (before a known name it makes a gradient)"
-        elif name.startswith("d") and len(name) > 1:
-            hint = f" (nor is {name[1:]}, of which it would be the gradient)"
-        self._fail(f"{name} is neither declared nor defined{hint}", word)
-
     def _numbered(self, word: s.Word, sub: s.List | None) -> str | None:
         r"""``\beta_1`` where a scalar ``beta_1`` is declared."""
-        items = one_term(sub) if sub is not None else None
+        items = s.one_term(sub) if sub is not None else None
         if items is not None and len(items) == 1 and isinstance(items[0], (s.Number, s.Word)):
             text = items[0].text if isinstance(items[0], s.Number) else items[0].name
             if self.names.declared(f"{word.name}_{text}") == "scalar":
                 return f"{word.name}_{text}"
         return None
-
-    def _index(self, word: s.Word) -> t.Index:
-        index = self.names.indices[word.name]
-        return t.Index(index.name, index.size, at=word.start)
 
     def _entry(
         self, name: str, sub: s.List | None, item: s.Node, build: Callable[[tuple[t.Tree, ...]], t.Tree]
@@ -390,116 +324,29 @@ class Elaborator:
         shape = self.names.shape(name)
         if sub is None:
             return build(()) if not shape else matrix.named(shape, build)
-        subs = self._subscripts(sub)
+        subs = self.subs.read(sub)
         if len(subs) != len(shape):
             if self._in_norm and len(subs) == len(shape) - 1 and shape:
-                self._in_axes(subs, shape[:-1], sub)
+                self.subs.inside(subs, shape[:-1], sub)
                 return Matrix((shape[-1], matrix.ONE), lambda ij: build((*subs, ij[0])))
-            takes = f"{name} has {len(shape)} axes" if len(shape) != 1 else f"{name} has 1 axis"
-            self._fail(f"{takes} {matrix.show(shape) if shape else ''}".rstrip() + f", not {len(subs)}", item)
-        self._in_axes(subs, shape, sub)
+            self.subs.wrong_count(name, shape, len(subs), item)
+        self.subs.inside(subs, shape, sub)
         return build(subs)
 
     def _gradient(self, name: str, sub: s.List | None, item: s.Node) -> Value:
         if not self.names.outputs:
-            self._fail(f"d{name} is a gradient, but the front matter declares no output", item)
+            self.subs.fail(f"d{name} is a gradient, but the front matter declares no output", item)
         declared = self.names.tensors.get(name)
         if declared is not None and not declared.differentiable:
-            self._fail(f"{name} is declared without gradient", item)
+            self.subs.fail(f"{name} is declared without gradient", item)
         self.derivatives.append(Derivative("gradient", "", name, item.start, item.end))
         return self._entry(name, sub, item, lambda subs: t.Grad(name, subs, at=item.start))
 
     def _delta(self, item: s.Node, sub: s.List) -> t.Tree:
-        subs = self._subscripts(sub)
+        subs = self.subs.read(sub)
         if len(subs) != 2:
-            self._fail("δ takes two subscripts", item)
+            self.subs.fail("δ takes two subscripts", item)
         return t.Delta(subs[0], subs[1], at=item.start)
-
-    # ------------------------------------------------------------------------------------------ subscripts
-
-    def _subscripts(self, node: s.List) -> tuple[t.Tree, ...]:
-        """Split at commas; letters of indices side by side are one subscript each."""
-        subs: list[t.Tree] = []
-        for chain in node.chains:
-            if chain.ops:
-                self._fail("a subscript is an integer expression", chain)
-            terms = chain.sums[0].terms
-            items = terms[0][1].items
-            if len(terms) == 1 and terms[0][0] == "+" and len(items) > 1 and all(self._is_letter(i) for i in items):
-                subs.extend(self._integer_factor(item) for item in items)
-            else:
-                subs.append(self._integer_sum(chain.sums[0]))
-        return tuple(subs)
-
-    def _is_letter(self, item: s.Node) -> bool:
-        base, _, sup = _unpack(item)
-        return isinstance(base, s.Word) and sup is None and self.names.declared(base.name) in ("index", "labels")
-
-    def _integer_sum(self, node: s.Sum) -> t.Tree:
-        terms: list[t.Tree] = []
-        for sign, term in node.terms:
-            items = [item for item in term.items if _mark(item) not in ("cdot", "times")]
-            if sum(self._is_letter(item) for item in items) > 1:
-                self._fail("several indices side by side: separate the subscripts by commas", term)
-            factors = [self._integer_factor(item) for item in items]
-            value = factors[0] if len(factors) == 1 else t.Mul(tuple(factors), at=term.start)
-            terms.append(t.Neg(value, at=term.start) if sign == "-" else value)
-        return terms[0] if len(terms) == 1 else t.Add(tuple(terms), at=node.start)
-
-    def _integer_factor(self, item: s.Node) -> t.Tree:
-        base, sub, sup = _unpack(item)
-        if isinstance(base, s.Number) and sub is None and sup is None and base.text.isdigit():
-            return t.Num(Fraction(base.text), at=base.start)
-        if isinstance(base, s.Bracket) and base.kind in ("(", "[", "group") and sub is None and sup is None:
-            return self.integer(base.content)
-        if isinstance(base, s.Word) and sup is None:
-            kind = self.names.declared(base.name)
-            if kind == "size" and sub is None:
-                return t.Size(base.name, at=base.start)
-            if kind == "index" and sub is None:
-                return self._index(base)
-            if kind == "labels":
-                value = self._entry(base.name, sub, item, lambda subs: t.Entry(base.name, subs, at=item.start))
-                if isinstance(value, Matrix):
-                    self._fail(f"{base.name} needs its subscripts", item)
-                return value
-            if kind is None and not self.names.known(base.name):
-                self._undeclared(base)
-        self._fail("a subscript is an integer expression of indices, sizes and labels", item)
-
-    def _in_axes(self, subs: Sequence[t.Tree], shape: Sequence[t.Tree], node: s.List) -> None:
-        for number, (sub, axis) in enumerate(zip(subs, shape, strict=True)):
-            if isinstance(sub, t.Index) and ranges.same(sub.size, axis):
-                continue
-            poly = ranges.polynomial(sub)
-            reach = dict(self._ranges)
-            for part in sub.walk():
-                if isinstance(part, t.Entry):
-                    (pseudonym,) = next(iter(ranges.polynomial(part) or {("",): 1}))
-                    reach[pseudonym] = ranges.one_less(self.names.labels[part.name].classes)
-            needs = [poly, ranges.minus(ranges.one_less(axis), poly)]
-            open_ = [p for p in needs if p is not None and not self.names.bounds.nonnegative(p, reach)]
-            if not open_:
-                continue
-            span = node.chains[number] if len(node.chains) == len(subs) else node
-            at = sub.at if sub.at >= 0 else span.start
-            end = span.end if len(node.chains) == len(subs) else self._word_end(node, at)
-            if isinstance(sub, t.Index):
-                what = f"the index {sub.name} runs over {matrix.show_size(sub.size)}"
-            else:
-                what = "this subscript is not always inside the axis; it"
-            message = (
-                f"{what}, but stands at an axis of length {matrix.show_size(axis)}"
-                if isinstance(sub, t.Index)
-                else f"this subscript is not always inside its axis of length {matrix.show_size(axis)}"
-            )
-            self._pending.append(_Obligation(open_, reach, at, end, message))
-
-    @staticmethod
-    def _word_end(node: s.List, start: int) -> int:
-        """Where the subscript that begins at ``start`` ends."""
-        ends = [n.end for n in node.parts() if n.start == start and isinstance(n, (s.Word, s.Scripted, s.Number))]
-        return max(ends, default=node.end)
 
     # ------------------------------------------------------------------------------------------ big operators
 
@@ -508,18 +355,18 @@ class Elaborator:
     ) -> tuple[Value, int]:
         head = items[after - 1]
         if sub is None:
-            self._fail(r"over which index? Write \sum_i", head)
-        indices, from_one = self._limits(sub, sup, head)
+            self.subs.fail(r"over which index? Write \sum_i", head)
+        indices, from_one = self.subs.limits(sub, sup, head)
         if after == len(items):
-            self._fail("nothing stands behind this", head)
-        mark = len(self._pending)
+            self.subs.fail("nothing stands behind this", head)
+        mark = self.subs.mark()
         if big.name == "sum":
             rest = items[after:]
             body = self._term(s.Term(rest[0].start, rest[-1].end, tuple(rest)), rest)
             position = len(items)
         else:
             body, position = self._argument(head, items, after)
-            self._settle(mark)
+            self.subs.settle(mark)
         if isinstance(body, t.Tree):
             self._check_binding(body, indices, from_one, head)
         for index in reversed(indices):
@@ -532,79 +379,35 @@ class Elaborator:
     def _check_binding(self, body: t.Tree, indices: list[t.Index], from_one: bool, head: s.Node) -> None:
         for index in indices:
             if index.name in self.scoping.bound(body):
-                self._fail(f"the index {index.name} is already bound inside", head)
-            if from_one and (place := _as_number(body, index.name)) is not None:
-                message = (
-                    f"indices run from 0, and here the value of {index.name} matters: write \\sum_{index.name}, "
-                    f"or \\sum_{{{index.name}=0}}^{{…-1}}"
-                )
-                del place
-                self._fail(message, head)
-
-    def _limits(self, sub: s.List, sup: s.List | None, head: s.Node) -> tuple[list[t.Index], bool]:
-        """The indices of a sum, and whether it was written as beginning at 1."""
-        if len(sub.chains) == 1 and sub.chains[0].ops == ("=",):
-            if sup is None:
-                self._fail("the upper bound is missing", head)
-            left, lower_node = sub.chains[0].sums
-            index = self._bound_index(left)
-            lower = ranges.polynomial(self._integer_sum(lower_node))
-            upper = ranges.polynomial(self.integer(sup))
-            size = ranges.polynomial(index.size)
-            if lower == {(): 1} and upper == size:
-                return [index], True
-            if lower == {} and upper == ranges.one_less(index.size):
-                return [index], False
-            declared = matrix.show_size(index.size)
-            self._fail(f"{index.name} is declared to run over {declared}, all of it: write \\sum_{index.name}", head)
-        if sup is not None:
-            self._fail("a bound without a beginning: write \\sum_{i=1}^{N} or \\sum_i", head)
-        indices: list[t.Index] = []
-        for chain in sub.chains:
-            if chain.ops:
-                self._fail("only a sum over a whole range is read", chain)
-            for word in chain.sums[0].terms[0][1].items:
-                part = s.Term(word.start, word.end, (word,))
-                indices.append(self._bound_index(s.Sum(word.start, word.end, (("+", part),))))
-            if len(chain.sums[0].terms) > 1:
-                self._fail("only a sum over a whole range is read", chain)
-        names = [index.name for index in indices]
-        if len(set(names)) < len(names):
-            self._fail("the same index twice", head)
-        return indices, False
-
-    def _bound_index(self, node: s.Sum) -> t.Index:
-        items = node.terms[0][1].items
-        if len(node.terms) == 1 and len(items) == 1 and node.terms[0][0] == "+" and isinstance(items[0], s.Word):
-            if self.names.declared(items[0].name) == "index":
-                return self._index(items[0])
-            self._fail(f"{items[0].name} is not a declared index", items[0])
-        self._fail("an index letter is expected here", node)
+                self.subs.fail(f"the index {index.name} is already bound inside", head)
+            if from_one and value_matters(body, index.name):
+                name = index.name
+                message = rf"indices run from 0, and here the value of {name} matters: write \sum_{name}"
+                self.subs.fail(message, head)
 
     # ------------------------------------------------------------------------------------------ functions
 
     @staticmethod
-    def _opens(items: list[s.Node], position: int) -> bool:
-        return (
-            position < len(items) and isinstance(items[position], s.Bracket) and items[position].kind in ("(", "[", "{")
-        )  # type: ignore[attr-defined]
+    def _drawn(items: list[s.Node], position: int) -> s.Bracket | None:
+        """The visible bracket at that position, if there is one."""
+        item = items[position] if position < len(items) else None
+        return item if isinstance(item, s.Bracket) and item.kind in ("(", "[", "{") else None
 
     def _argument(self, head: s.Node, items: list[s.Node], after: int) -> tuple[Value, int]:
         """The one argument of a function, bracketed or not; unbracketed, nothing may follow it."""
         if after == len(items):
-            self._fail("the argument is missing", head)
+            self.subs.fail("the argument is missing", head)
         nxt = items[after]
-        if self._opens(items, after):
-            assert isinstance(nxt, s.Bracket)
-            return self._inner(nxt.content), after + 1
+        if (bracket := self._drawn(items, after)) is not None:
+            return self._inner(bracket.content), after + 1
         inner = nxt.base if isinstance(nxt, s.Scripted) else nxt
         if isinstance(nxt, s.Scripted) and isinstance(inner, s.Bracket) and inner.kind in ("(", "[", "{"):
             message = "is the function or its argument raised to the power? Write brackets"
-            self._fail(message, head, nxt)
+            self.subs.fail(message, head, nxt)
         self._refuse_bare_sum(nxt, alone=isinstance(nxt, s.Bracket))
         value, position = self._factor(items, after)
         if position < len(items):
-            self._fail("does the argument of the function go on here? Write brackets", head, items[-1])
+            self.subs.fail("does the argument of the function go on here? Write brackets", head, items[-1])
         return value, position
 
     def _function(
@@ -613,47 +416,46 @@ class Elaborator:
         head = items[after - 1]
         name = fn.name
         if sub is not None:
-            self._fail(f"{name} takes no subscript", head)
-        mark = len(self._pending)
+            self.subs.fail(f"{name} takes no subscript", head)
+        mark = self.subs.mark()
         if name in _WHOLE_MATRIX:
             value, position = self._argument(head, items, after)
             return self._power(self._whole(name, value, head), sup, head), position
         if name not in t.FUNCTIONS:
-            self._fail(f"the function {name} is not known", head)
+            self.subs.fail(f"the function {name} is not known", head)
         count = t.FUNCTIONS[name]
-        if self._opens(items, after) and len(items[after].content.chains) > 1:  # type: ignore[attr-defined]
-            bracket = items[after]
-            assert isinstance(bracket, s.Bracket)
+        bracket = self._drawn(items, after)
+        if bracket is not None and len(bracket.content.chains) > 1:
             if count is not None:
-                self._fail(f"{name} takes one argument", head, bracket)
+                self.subs.fail(f"{name} takes one argument", head, bracket)
             if any(chain.ops for chain in bracket.content.chains):
-                self._fail("an argument is an expression", bracket)
+                self.subs.fail("an argument is an expression", bracket)
             arguments = [self.sum(chain.sums[0]) for chain in bracket.content.chains]
             position = after + 1
         elif count is None:
-            self._fail(rf"{name} of what? Write \{name}(a, b) or \{name}_i", head)
+            self.subs.fail(rf"{name} of what? Write \{name}(a, b) or \{name}_i", head)
         else:
             value, position = self._argument(head, items, after)
             arguments = [value]
-        self._settle(mark)
+        self.subs.settle(mark)
         where = items[position - 1]
         result = self._lift(lambda *parts: t.Call(name, parts, at=head.start), arguments, where)
         if sup is not None and isinstance(result, t.Tree):
             exponent = _fold(self._number(sup))
             if not (isinstance(exponent, t.Num) and exponent.value > 0):
-                self._fail(rf"\{name}^{{…}} may mean an inverse function: write brackets", head)
+                self.subs.fail(rf"\{name}^{{…}} may mean an inverse function: write brackets", head)
             return t.Pow(result, exponent, at=head.start), position
         return self._power(result, sup, head), position
 
     def _number(self, node: s.List) -> t.Tree:
         value = self._inner(node)
         if isinstance(value, Matrix):
-            self._fail("a single number is expected here", node)
+            self.subs.fail("a single number is expected here", node)
         return value
 
     def _whole(self, name: str, value: Value, head: s.Node) -> Value:
         if not isinstance(value, Matrix):
-            self._fail(f"{name} needs an array without subscripts", head)
+            self.subs.fail(f"{name} needs an array without subscripts", head)
         fresh = self.letters.fresh
         try:
             match name:
@@ -668,42 +470,42 @@ class Elaborator:
                 case _:
                     return matrix.diagonal(value)
         except matrix.Mismatch as wrong:
-            self._fail(str(wrong), head)
+            self.subs.fail(str(wrong), head)
 
     def _norm(self, base: s.Bracket, sub: s.List | None, sup: s.List | None, item: s.Node) -> Value:
         """Euclidean norm of a column or of a row of a tensor; of a matrix with F, the Frobenius norm."""
         outer, self._in_norm = self._in_norm, True
-        mark = len(self._pending)
+        mark = self.subs.mark()
         value = self._inner(base.content)
-        self._settle(mark)
+        self.subs.settle(mark)
         self._in_norm = outer
-        items = one_term(sub) if sub is not None else ()
+        items = s.one_term(sub) if sub is not None else ()
         which = ""
         if items:
             which = items[0].name if isinstance(items[0], s.Word) else getattr(items[0], "text", "?")
         if not isinstance(value, Matrix):
-            self._fail(r"the norm of a single number: write |x|", item)
+            self.subs.fail(r"the norm of a single number: write |x|", item)
         column = len(value.shape) == 2 and any(matrix.is_one(axis) for axis in value.shape)
         if which not in (("", "2", "1", "F") if column else ("F",)):
-            self._fail(r"which norm? Of a matrix \|X\|_F is read, of a column \|x\|, \|x\|_2 and \|x\|_1", item)
+            self.subs.fail(r"which norm? Of a matrix \|X\|_F is read, of a column \|x\|, \|x\|_2 and \|x\|_1", item)
         at = item.start
         if which == "1":
             one = matrix.total(value, self.letters.fresh, lambda x: t.Call("abs", (x,), at=at))
             return self._power(one, sup, item)
         square = matrix.total(value, self.letters.fresh, lambda x: t.Pow(x, t.Num(Fraction(2)), at=at))
-        power = one_term(sup) if sup is not None else None
+        power = s.one_term(sup) if sup is not None else None
         if power is not None and len(power) == 1 and isinstance(power[0], s.Number) and power[0].text == "2":
             return square
         return self._power(t.Call("sqrt", (square,), at=at), sup, item)
 
     # ------------------------------------------------------------------------------------------ conditions
 
-    def _condition(self, node: s.List, what: str = "condition") -> Value:
+    def _condition(self, node: s.List) -> Value:
         """Relations side by side, or in a chain, hold together."""
         parts: list[Value] = []
         for chain in node.chains:
             if not chain.ops:
-                self._fail("a condition is expected here, such as x > 0", chain)
+                self.subs.fail("a condition is expected here, such as x > 0", chain)
             values = [self.sum(one) for one in chain.sums]
             for op, left, right, place in zip(chain.ops, values, values[1:], chain.sums, strict=False):
                 at = place.start
@@ -716,16 +518,16 @@ class Elaborator:
         self, item: s.Node, sub: s.List | None, sup: s.List | None, items: list[s.Node], after: int
     ) -> tuple[Value, int]:
         if sub is None and sup is None and after < len(items):
-            bracket, below, above = _unpack(items[after])
+            bracket, below, above = s.unpack(items[after])
             if isinstance(bracket, s.Bracket) and bracket.kind in ("[", "{", "(") and bracket.content.chains[0].ops:
                 if below is not None:
-                    self._fail("an indicator takes no subscript", items[after])
-                mark = len(self._pending)
+                    self.subs.fail("an indicator takes no subscript", items[after])
+                mark = self.subs.mark()
                 condition = self._condition(bracket.content)
-                self._settle(mark)
+                self.subs.settle(mark)
                 value = self._lift(lambda c: t.Indicator(c, at=item.start), [condition], item)
                 return self._power(value, above, items[after]), after + 1
-        size = self.integer(sub) if sub is not None else None
+        size = self.subs.integer(sub) if sub is not None else None
         return self._power(matrix.ones(size), sup, item), after
 
     def _branches(self, node: s.Branches) -> Value:
@@ -733,14 +535,14 @@ class Elaborator:
         values: list[Value] = []
         for number, (value_node, condition_node) in enumerate(node.rows):
             if condition_node is None and number + 1 < len(node.rows):
-                self._fail("otherwise is the last case", value_node)
-            mark = len(self._pending)
+                self.subs.fail("otherwise is the last case", value_node)
+            mark = self.subs.mark()
             condition = None if condition_node is None else self._condition(condition_node)
-            self._settle(mark)
+            self.subs.settle(mark)
             value = self.sum(value_node)
             if isinstance(condition, t.Tree):
-                self._discharge(mark, condition)
-            self._settle(mark)
+                self.subs.discharge(mark, condition)
+            self.subs.settle(mark)
             conditions.append(condition)
             values.append(value)
         given: list[Value] = [c for c in conditions if c is not None]
@@ -755,49 +557,49 @@ class Elaborator:
     # ------------------------------------------------------------------------------------------ fractions
 
     def _fraction(self, node: s.Frac) -> Value:
-        num, den = one_term(node.num), one_term(node.den)
-        heads = [_mark(_unpack(items[0])[0]) if items else "" for items in (num, den)]
+        num, den = s.one_term(node.num), s.one_term(node.den)
+        heads = [s.mark(s.unpack(items[0])[0]) if items else "" for items in (num, den)]
         if "partial" in heads or "upright-d" in heads:
             if heads[0] != heads[1] or num is None or den is None:
-                self._fail(
+                self.subs.fail(
                     r"a derivative is written \frac{\partial a}{\partial b} or \frac{\mathrm d a}{\mathrm d b}", node
                 )
             return self._derivative(node, "partial" if heads[0] == "partial" else "total", num, den)
         top = self._inner(node.num)
-        mark = len(self._pending)
+        mark = self.subs.mark()
         bottom = self._inner(node.den)
-        self._settle(mark)
+        self.subs.settle(mark)
         if isinstance(top, t.Grad) and isinstance(bottom, t.Grad):
-            self._fail(r"a derivative or a quotient of gradients? For the total derivative write \mathrm d", node)
+            self.subs.fail(r"a derivative or a quotient of gradients? For the total derivative write \mathrm d", node)
         if isinstance(bottom, Matrix):
-            self._fail(r"an array divides entry by entry only by \oslash", node.den)
+            self.subs.fail(r"an array divides entry by entry only by \oslash", node.den)
         return self._lift(lambda a, b: t.Div(a, b, at=node.start), [top, bottom], node)
 
     def _derivative(self, node: s.Frac, kind: str, num: Sequence[s.Node], den: Sequence[s.Node]) -> Value:
         for items in (num, den):
             if isinstance(items[0], s.Scripted):
-                self._fail("second derivatives are not read: name the first one", node)
-            base, _, sup = _unpack(items[1]) if len(items) == 2 else (None, None, None)
+                self.subs.fail("second derivatives are not read: name the first one", node)
+            base, _, sup = s.unpack(items[1]) if len(items) == 2 else (None, None, None)
             if not isinstance(base, s.Word) or sup is not None:
                 message = "a derivative is of one named quantity with respect to one other; name it first"
-                self._fail(message, node)
-        of, of_sub, _ = _unpack(num[1])
-        wrt, wrt_sub, _ = _unpack(den[1])
+                self.subs.fail(message, node)
+        of, of_sub, _ = s.unpack(num[1])
+        wrt, wrt_sub, _ = s.unpack(den[1])
         assert isinstance(of, s.Word) and isinstance(wrt, s.Word)
         if not self.names.known(wrt.name):
             if self.names.declared(wrt.name) is None:
-                self._undeclared(wrt)
-            self._fail(f"{wrt.name} is a whole number: there is no derivative with respect to it", wrt)
+                self.subs.undeclared(wrt)
+            self.subs.fail(f"{wrt.name} is a whole number: there is no derivative with respect to it", wrt)
         if self._is_loss(of.name) and of_sub is None:
             return self._gradient(wrt.name, wrt_sub, node)
         if not self.names.known(of.name):
             if self.names.declared(of.name) is None:
-                self._undeclared(of)
-            self._fail(f"{of.name} is a whole number: it has no derivative", of)
+                self.subs.undeclared(of)
+            self.subs.fail(f"{of.name} is a whole number: it has no derivative", of)
         top = self._entry(of.name, of_sub, num[1], lambda subs: t.Entry(of.name, subs, at=num[1].start))
         bottom = self._entry(wrt.name, wrt_sub, den[1], lambda subs: t.Entry(wrt.name, subs, at=den[1].start))
         if not isinstance(top, t.Entry) or not isinstance(bottom, t.Entry):
-            self._fail("a derivative is of one entry with respect to one other: write the subscripts", node)
+            self.subs.fail("a derivative is of one entry with respect to one other: write the subscripts", node)
         self.derivatives.append(Derivative(kind, of.name, wrt.name, node.start, node.end))
         return (t.Partial if kind == "partial" else t.Total)(top, bottom, at=node.start)
 
@@ -805,10 +607,6 @@ class Elaborator:
         if any(output.name == name and output.upstream is None for output in self.names.outputs):
             return True
         return name == "L" and not self.names.known("L") and self.names.declared("L") is None
-
-
-def _join(items: Sequence[s.Node]) -> s.Node:
-    return s.Node(items[0].start, items[-1].end)
 
 
 def _fold(tree: t.Tree) -> t.Tree:
@@ -821,42 +619,3 @@ def _fold(tree: t.Tree) -> t.Tree:
         case t.Div(t.Num(a), t.Num(b)) if b:
             return t.Num(a / b, at=tree.at)
     return tree
-
-
-def _facts(condition: t.Tree) -> list[ranges.Poly]:
-    """What a condition on integers says, as polynomials that are ≥ 0."""
-    if isinstance(condition, t.Both):
-        return [fact for part in condition.conditions for fact in _facts(part)]
-    if not isinstance(condition, t.Relation):
-        return []
-    left, right = ranges.polynomial(condition.left), ranges.polynomial(condition.right)
-    up, down = ranges.minus(right, left), ranges.minus(left, right)
-    if up is None or down is None:
-        return []
-    one: ranges.Poly = {(): Fraction(-1)}
-    found = {
-        "<": [ranges.plus(up, one)],
-        "<=": [up],
-        ">": [ranges.plus(down, one)],
-        ">=": [down],
-        "=": [up, down],
-    }.get(condition.op, [])
-    return [fact for fact in found if fact]
-
-
-def _as_number(tree: t.Tree, name: str) -> t.Tree | None:
-    """Where the value of the index matters: anywhere but as a subscript of its own."""
-    if isinstance(tree, t.Index):
-        return tree if tree.name == name else None
-    plain = tree.subs if isinstance(tree, (t.Entry, t.Grad)) else ()
-    if isinstance(tree, t.Delta):
-        plain = (tree.left, tree.right)
-    for child in tree.children():
-        if isinstance(child, t.Index) and any(child is sub for sub in plain):
-            continue
-        if (found := _as_number(child, name)) is not None:
-            return found
-    return None
-
-
-facts = _facts

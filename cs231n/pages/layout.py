@@ -28,6 +28,7 @@ _TOKEN = re.compile(
 _OPS = {":=": ":=", r"\coloneqq": ":=", "=": "=", r"\neq": "!=", r"\ne": "!="}
 _CONDITION = re.compile(r"(?:for|if|when|where)\s*$")
 _FOR_ALL = re.compile(r"for (?:all|each|every)\s*$")
+_LINKS = {"and", "so", "hence", "thus", "therefore", "that is"}
 _NOT_CHECKED = re.compile(r"\(?\s*not checked\b\s*:?\s*(.*?)\s*\)?\s*$", re.S)
 TAG = re.compile(r"\\tag\s*\{([^{}]*)\}")
 
@@ -203,17 +204,25 @@ class _Reader:
         return layout
 
     def unchecked(self, rows: list[list[re.Match[str]]]) -> None:
-        """One chain for each row that has a relation sign, whichever it is; without any sign the whole display."""
+        """Relations of any sign, read no further. A display without a sign is one piece."""
         for row in rows:
+            pieces: list[list[re.Match[str]]] = [[]]
             for token in row:
+                if token.lastgroup in ("text", "comma"):
+                    pieces.append([])
+                elif token.lastgroup not in ("space", "amp", "wide", "stop"):
+                    pieces[-1].append(token)
                 if token.lastgroup in ("text", "wide", "amp"):
                     self.blank(*token.span())
-            signs = [t for t in row if t.lastgroup in ("known", "unknown")]
-            if signs:
-                edges = [row[0].start(), *(t.start() for t in signs), row[-1].end()]
-                starts = [edges[0], *(t.end() for t in signs)]
-                sides = list(zip(starts, edges[1:], strict=True))
-                ops = [(t[0], t.start(), t.end()) for t in signs]
+            for piece in pieces:
+                signs = [token for token in piece if token.lastgroup in ("known", "unknown")]
+                if not signs:
+                    continue
+                starts = [piece[0].start(), *(token.end() for token in signs)]
+                sides = list(zip(starts, [*(token.start() for token in signs), piece[-1].end()], strict=True))
+                if piece[0] is signs[0] and self.chains:
+                    sides[0] = self.chains[-1].sides[-1]
+                ops = [(token[0], token.start(), token.end()) for token in signs]
                 self.chains.append(RawChain(sides, ops, [None] * len(ops)))
 
     def row(self, row: list[re.Match[str]], number: int, common: bool) -> None:
@@ -233,7 +242,7 @@ class _Reader:
                     continue
                 if re.match(r"(for|if|when|where)\b.*[=<>\\$]", words):
                     raise self.error(r"only the word stands in \text{…}, the condition behind it", token)
-                segments.append(("text", []))
+                segments.append(("text" if words in _LINKS else "words", []))
             elif kind in ("comma", "stop", "wide"):
                 self.blank(*token.span())
                 segments.append((kind, []))
@@ -279,13 +288,16 @@ class _Reader:
     def segments(self, segments: list[tuple[str, list[re.Match[str]]]], number: int) -> None:
         for before, tokens in segments:
             if not tokens:
-                if before == "text" and self.chains and self.chains[-1].rows[-1:] == [number]:
+                if before in ("text", "words") and self.chains and self.chains[-1].rows[-1:] == [number]:
                     self.chains[-1].closed = True
                 continue
             self.segment(before, tokens, number)
 
     def segment(self, before: str, tokens: list[re.Match[str]], number: int) -> None:
         first, last = tokens[0], tokens[-1]
+        if before == "words" and not self.inline:
+            message = f"words between formulas are one of {', '.join(sorted(_LINKS))}; a remark stands behind them"
+            raise self.snippet.error(message, first.start(), last.end())
         known = [t for t in tokens if t.lastgroup == "known"]
         unknown = [t for t in tokens if t.lastgroup == "unknown"]
         if self.inline and not known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from cs231n.pages import matrix, ranges
@@ -13,14 +14,14 @@ from cs231n.pages import tree as t
 from cs231n.pages.code_map import read_code
 from cs231n.pages.declare import declare
 from cs231n.pages.document import Document, Formula, read_document
-from cs231n.pages.elaborate import Derivative, Elaborator, facts, one_term
+from cs231n.pages.elaborate import Derivative, Elaborator
 from cs231n.pages.errors import PageError, Snippet, Source
 from cs231n.pages.frontmatter import Item, load
 from cs231n.pages.layout import Layout, RawChain, lay_out
 from cs231n.pages.matrix import Matrix, Value
-from cs231n.pages.names import Names
 from cs231n.pages.parser import parse
 from cs231n.pages.scoping import Scoping
+from cs231n.pages.subscripts import facts
 
 
 def parse_page(text: str, path: str = "page.md", id: str | None = None) -> t.Page:
@@ -56,9 +57,10 @@ class _Sentence:
     def snippet(self) -> Snippet:
         return self.formula.snippet
 
-    def index_letters(self, names: Names) -> list[str]:
-        words = (part.name for side in self.sides for part in side.parts() if isinstance(part, s.Word))
-        return [word for word in words if word in names.indices]
+    @cached_property
+    def words(self) -> set[str]:
+        """All names in it, among them the index letters that matrix notation must not use again."""
+        return {part.name for side in self.sides for part in side.parts() if isinstance(part, s.Word)}
 
 
 @dataclass
@@ -87,6 +89,7 @@ class _Reader:
 
     def page(self) -> t.Page:
         self.read_surface()
+        self.check_gradient_names()
         self.check_outputs_exist()
         assume = self.assumptions()
         for name in self.defining:
@@ -143,7 +146,7 @@ class _Reader:
 
     def gives_value(self, sentence: _Sentence) -> bool:
         r"""Prose such as ``$\gamma = 1$``: a declared quantity gets a number."""
-        items = one_term(sentence.sides[0])
+        items = s.one_term(sentence.sides[0])
         if sentence.chain.ops[0][0] == ":=" or items is None or len(items) != 1:
             return False
         word = items[0].base if isinstance(items[0], s.Scripted) and items[0].sup is None else items[0]
@@ -155,7 +158,7 @@ class _Reader:
     def announce(self, sentence: _Sentence) -> None:
         """Note what a definition defines."""
         side, snippet = sentence.sides[0], sentence.snippet
-        items = one_term(side)
+        items = s.one_term(side)
         words = [i.base if isinstance(i, s.Scripted) else i for i in items or ()]
         if len(words) == 2 and isinstance(words[0], s.Word) and words[0].name == "d" and isinstance(words[1], s.Word):
             raise self.gradient_defined(snippet, side, words[1].name)
@@ -195,6 +198,19 @@ class _Reader:
                 "nothing but an index may be called d: before a name it makes a gradient", side.start, side.end
             )
 
+    def check_gradient_names(self) -> None:
+        """Now that all names are known: no ``dv`` may have a second meaning beside a v."""
+        upstream = {output.upstream for output in self.names.outputs}
+        for name, one in self.defining.items():
+            if name.startswith("d") and self.names.known(name[1:]):
+                raise self.gradient_defined(one.sentence.snippet, one.sentence.sides[0], name[1:])
+            if f"d{name}" in self.names.tensors and f"d{name}" not in upstream:
+                message = f"d{name} already means the gradient with respect to {name}; or is output: {name} missing?"
+                for key in ("tensors", "scalars"):
+                    section = self.entry(key)
+                    if section is not None and f"d{name}" in section.value:
+                        raise section.value[f"d{name}"].key.error(message)
+
     def parameters(self, snippet: Snippet, sub: s.List | None) -> Iterable[s.Word]:
         for chain in sub.chains if sub is not None else ():
             terms = chain.sums[0].terms
@@ -224,7 +240,7 @@ class _Reader:
         if one.busy:
             raise snippet.error(f"{name} is defined by itself", side.start, side.end)
         one.busy = True
-        elaborator = Elaborator(self.names, snippet, one.sentence.index_letters(self.names))
+        elaborator = Elaborator(self.names, snippet, one.sentence.words)
         value = self.elaborate(elaborator, one.sentence, 1)
         params = one.params
         if params is None:
@@ -232,8 +248,6 @@ class _Reader:
         elif isinstance(value, Matrix):
             message = f"the left side is a number for each of its indices, the right side is {matrix.show(value)}"
             raise snippet.error(message, one.sentence.sides[1].start, one.sentence.sides[1].end)
-        if value is not one.sentence.values.get(1):
-            elaborator.scoping = Scoping()
         for index in elaborator.scoping.free(value).values():
             if index.name not in {p.name for p in params}:
                 raise self.at_index(one.sentence, 1, index, f"the index {index.name} is no parameter of {name}")
@@ -245,7 +259,8 @@ class _Reader:
         value = elaborator.side(sentence.sides[number])
         self.derivatives += [(sentence.snippet, d) for d in elaborator.derivatives]
         elaborator.derivatives = []
-        sentence.values[number] = value
+        if all(condition is None for condition in sentence.chain.conditions):
+            sentence.values[number] = value
         return value
 
     def free_params(self, one: _Defining, elaborator: Elaborator, value: Value) -> tuple[tuple[t.Index, ...], t.Tree]:
@@ -266,9 +281,10 @@ class _Reader:
     def at_index(self, sentence: _Sentence, number: int, index: t.Index, message: str) -> PageError:
         """An error at the place where the side names that index."""
         side = sentence.sides[number]
-        for part in side.parts():
-            if isinstance(part, s.Word) and part.name == index.name:
-                return sentence.snippet.error(message, part.start, part.end)
+        words = [part for part in side.parts() if isinstance(part, s.Word) and part.name == index.name]
+        if words:
+            first = min(words, key=lambda word: word.start)
+            return sentence.snippet.error(message, first.start, first.end)
         return sentence.snippet.error(message, side.start, side.end)
 
     def uses(self, tree: t.Tree) -> list[str]:
@@ -443,6 +459,7 @@ class _Reader:
                     condition = chain.conditions[number]
                     assert condition is not None
                     raise snippet.error("a definition by cases is written with \\begin{cases}", *condition)
+                self.for_all(sentence)
                 own = anchor or (definition.name if formula.display is not None else None)
                 yield t.Statement("definition", line, latex, formula.display, own, definition)
                 continue
@@ -450,7 +467,7 @@ class _Reader:
             for case in cases or (t.Case(),):
                 # a condition such as N = 3 may be what makes a subscript fit
                 with self.names.bounds.during(fact for condition in case.conditions for fact in facts(condition)):
-                    elaborator = Elaborator(self.names, snippet, sentence.index_letters(self.names))
+                    elaborator = Elaborator(self.names, snippet, sentence.words)
                     left, right, free = self.both_sides(elaborator, sentence, number)
             self.check_cases(sentence, chain.conditions[number], cases, free)
             kind = "claim" if op == "=" else "mistake"
@@ -466,11 +483,10 @@ class _Reader:
         snippet = sentence.snippet
         pair: list[Value] = []
         for k in (number, number + 1):
-            if number and sentence.chain.ops[0][0] == ":=" and k == 1:
-                # left of the second sign in a := b = c stands b, which the definition has read
-                pair.append(self.reread(elaborator, sentence, k))
-            else:
-                pair.append(self.elaborate(elaborator, sentence, k))
+            # in a = b = c the b is read once; of an array the letters are not yet chosen, so it is read again
+            read = sentence.values.get(k)
+            again = read is None or isinstance(read, Matrix) or sentence.chain.conditions[number] is not None
+            pair.append(self.elaborate(elaborator, sentence, k) if again or read is None else read)
         left, right = pair
         start, end = sentence.sides[number].start, sentence.sides[number + 1].end
         if isinstance(left, Matrix) or isinstance(right, Matrix):
@@ -478,7 +494,7 @@ class _Reader:
                 left, right = self.entries(elaborator, left, right)
             except matrix.Mismatch as wrong:
                 raise snippet.error(str(wrong), start, end) from None
-        scoping = Scoping()
+        scoping = elaborator.scoping
         sides = [scoping.free(left), scoping.free(right)]
         for_all = self.for_all(sentence)
         for k in (0, 1):
@@ -487,13 +503,6 @@ class _Reader:
                     message = f"the index {name} is free on one side only (if that is meant: \\text{{for all }} {name})"
                     raise self.at_index(sentence, number + k, sides[k][name], message)
         return left, right, tuple({**sides[0], **sides[1]}.values())
-
-    def reread(self, elaborator: Elaborator, sentence: _Sentence, number: int) -> Value:
-        """Elaborate again without counting its derivatives twice."""
-        before = len(self.derivatives)
-        value = self.elaborate(elaborator, sentence, number)
-        del self.derivatives[before:]
-        return value
 
     def entries(self, elaborator: Elaborator, left: Value, right: Value) -> tuple[t.Tree, t.Tree]:
         """The claim between two arrays as one between their entries."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from typing import cast
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -44,7 +45,7 @@ def parse(snippet: Snippet, start: int = 0, end: int | None = None, text: str | 
     if not padded.strip():
         raise snippet.error("here a formula is missing", start, end)
     try:
-        return _lark().parse(padded)  # type: ignore[return-value]
+        return cast(s.List, _lark().parse(padded))
     except _Unreadable as wrong:
         raise snippet.error(wrong.message, wrong.start, wrong.end) from None
     except UnexpectedInput as wrong:
@@ -67,7 +68,7 @@ def _explain(snippet: Snippet, wrong: UnexpectedInput, text: str) -> Exception:
             return snippet.error("this environment is not where it can be read", token.start_pos, token.end_pos)
         return snippet.error("this sign does not fit here", token.start_pos, token.end_pos)
     if isinstance(wrong, UnexpectedCharacters):
-        at = wrong.pos_in_stream
+        at = wrong.pos_in_stream or 0
         return snippet.error("this sign is not in the dialect", at, at + 1)
     expected = getattr(wrong, "expected", None) or getattr(wrong, "accepts", None) or ()
     missing = sorted(_CLOSERS[name] for name in expected if name in _CLOSERS)
@@ -127,10 +128,10 @@ def _word(text: str) -> str:
 
 def _span(children: list) -> tuple[int, int]:
     first, last = children[0], children[-1]
-    return (
-        first.start_pos if isinstance(first, Token) else first.start,
-        last.end_pos if isinstance(last, Token) else last.end,
-    )
+    start = first.start_pos if isinstance(first, Token) else first.start
+    end = last.end_pos if isinstance(last, Token) else last.end
+    assert start is not None and end is not None  # only tokens made by hand have no place
+    return start, end
 
 
 class _Build(Transformer):
@@ -139,7 +140,7 @@ class _Build(Transformer):
     def start(self, c: list) -> s.List:
         return c[0]
 
-    def list(self, c: list) -> s.List:
+    def listing(self, c: list) -> s.List:
         return s.List(*_span(c), tuple(c[::2]), tuple("," if sep == "," else "and" for sep in c[1::2]))
 
     def sep(self, c: list) -> Token:
@@ -241,7 +242,7 @@ def _lark() -> Lark:
         grammar,
         parser="lalr",
         lexer="basic",
-        postlex=_Bars(),  # type: ignore[arg-type]
+        postlex=_Bars(),
         transformer=_Build(),
         keep_all_tokens=True,
         maybe_placeholders=False,

@@ -76,6 +76,8 @@ def _times(a: Poly | None, b: Poly | None) -> Poly | None:
 
 def same(a: t.Tree, b: t.Tree) -> bool:
     """Whether two sizes are equal as polynomials."""
+    if a == b:
+        return True
     difference = minus(polynomial(a), polynomial(b))
     return difference is not None and not difference
 

@@ -7,7 +7,7 @@ Every node knows where it stands: ``start`` and ``end`` are offsets in the TeX.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,19 +16,18 @@ class Node:
     start: int = field(compare=False)
     end: int = field(compare=False)
 
-    def parts(self) -> Iterator[Node]:
-        """This node and all below it."""
-        yield self
-        for value in vars(self).values():
-            yield from _parts(value)
-
-
-def _parts(value: object) -> Iterator[Node]:
-    if isinstance(value, Node):
-        yield from value.parts()
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _parts(item)
+    def parts(self) -> list[Node]:
+        """This node and all below it, in no particular order."""
+        found: list[Node] = []
+        waiting: list[object] = [self]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Node):
+                found.append(value)
+                waiting.extend(vars(value).values())
+            elif isinstance(value, tuple):
+                waiting.extend(value)
+        return found
 
 
 @dataclass(frozen=True)
@@ -123,3 +122,27 @@ class List(Node):
 
     chains: tuple[Chain, ...]
     seps: tuple[str, ...]
+
+
+def one_term(node: List) -> tuple[Node, ...] | None:
+    """The items of a list that is nothing but one unsigned term."""
+    if len(node.chains) == 1 and len(node.chains[0].sums) == 1:
+        terms = node.chains[0].sums[0].terms
+        if len(terms) == 1 and terms[0][0] == "+":
+            return terms[0][1].items
+    return None
+
+
+def unpack(item: Node) -> tuple[Node, List | None, List | None]:
+    """What carries the scripts, its subscript and its power."""
+    return (item.base, item.sub, item.sup) if isinstance(item, Scripted) else (item, None, None)
+
+
+def mark(item: Node) -> str:
+    """The kind of a :class:`Mark`, '' of anything else."""
+    return item.kind if isinstance(item, Mark) else ""
+
+
+def join(items: Sequence[Node]) -> Node:
+    """A node that stands where the items stand."""
+    return Node(items[0].start, items[-1].end)
