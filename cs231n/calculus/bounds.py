@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly
+from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly, mono_key
 from cs231n.calculus.context import current, need
 
 
@@ -51,7 +49,8 @@ def upper(e: Poly) -> Poly | None:
 
 def size_nonneg(e: Poly | None) -> bool:
     """Is this polynomial in sizes ≥ 0 for all of them? Each size S is written as least + S′ with S′ ≥ 0, and
-    every coefficient must then be ≥ 0; declared facts may be subtracted first."""
+    every coefficient must then be ≥ 0; declared facts may be subtracted first.
+    """
     if e is None:
         return False
     if _shifted_nonneg(e):
@@ -179,7 +178,7 @@ def leading(p: Poly) -> Number:
 
     def rank(item: tuple[Mono, Number]) -> tuple[bool, str, str]:
         m, _ = item
-        spelled: Callable[[dict], str] = lambda ns: "·".join(sorted(f"{a.spell(ns)}^{e}" for a, e in m))
-        return (m != ONE, spelled(names), spelled({}))
+        masked = "·".join(sorted(f"{a.spell(names)}^{e}" for a, e in m))
+        return (m != ONE, masked, mono_key(m))
 
     return max(p.terms.items(), key=rank)[1]

@@ -152,7 +152,7 @@ def with_constant_tensors(p: Poly, values: Mapping[str, int]) -> Poly:
     """p with each named tensor all zeros or all ones (and still 0 outside its range)."""
 
     def constant(base: Base, subs: tuple[Poly, ...]) -> Poly:
-        inside = rules.product_of(rules.in_range(e, n) for e, n in zip(subs, base.shape))
+        inside = rules.product_of(rules.in_range(e, n) for e, n in zip(subs, base.shape, strict=True))
         return inside.scale(values[base.name])
 
     return replace_names(p, frozenset(values), constant)

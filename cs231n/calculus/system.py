@@ -155,4 +155,3 @@ class System:
             return rules.multiply(guard, substitute(line.value, dict(zip(line.params, subs, strict=True))))
 
         return replace_names(p, frozenset({name}), opened)
-

@@ -132,7 +132,7 @@ def _match(pattern: Atom, a: Atom) -> dict | None:
     from itertools import product as cartesian
 
     for values in cartesian(sorted(subscripts, key=lambda s: s.key), repeat=len(free)):
-        names = dict(zip(free, values))
+        names = dict(zip(free, values, strict=True))
         if substitute(Poly.atom(pattern), names) == Poly.atom(a):
             return names
     return None

@@ -68,11 +68,10 @@ class Lowering:
                     facts = []
             context.size_facts += [(f, words) for f in facts]
         elif condition.op == "=":
-            left, right = self.lower(condition.left), self.lower(condition.right)
-            atom = _single_atom(left)
-            if atom is None:
-                raise Undecided(f"an assumed equation needs one entry or one sum on its left side: {words}")
-            context.equations.append((atom, right, words))
+            solved = _solved(self.lower(condition.left) - self.lower(condition.right))
+            if solved is None:
+                raise Undecided(f"an assumed equation needs an entry or a sum that stands alone in it: {words}")
+            context.equations.append((*solved, words))
 
     def _define(self, definition: t.Definition) -> None:
         params = {p.name: rules.fresh(self.index(p)) for p in definition.params}
@@ -251,6 +250,16 @@ class Lowering:
             else:
                 raise Undecided(f"a case cannot be stated with {c.op}")
         return values
+
+
+def _solved(p: Poly) -> tuple[Atom, Poly] | None:
+    """Solve p = 0 for an atom that occurs once, alone in its term; the largest such."""
+    for m, c in sorted(p.terms.items(), key=lambda mc: max((a.key for a, _ in mc[0]), default=""), reverse=True):
+        atom = _single_atom(Poly({m: 1}))
+        rest = Poly({n: q for n, q in p.terms.items() if n != m})
+        if atom is not None and atom.kind in ("sum", "entry", "max") and atom.key not in rest.key:
+            return atom, rest.scale(Fraction(-1) / c)
+    return None
 
 
 def _single_atom(p: Poly) -> Atom | None:

@@ -1,0 +1,209 @@
+"""Indicators, and what reduces to them: maxima and moduli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import product as cartesian
+
+from cs231n.calculus import rules
+from cs231n.calculus.algebra import ONE, UNIT, ZERO, Atom, Base, Poly, Undecided, Var
+from cs231n.calculus.bounds import (
+    POSITIVE,
+    leading,
+    lower,
+    poly_sign,
+    positive,
+    size_nonneg,
+    surely_in_range,
+    surely_outside,
+)
+from cs231n.calculus.context import OFF_THE_KINK, need
+from cs231n.calculus.rules.registry import rule
+
+
+@rule
+def shannon(p: Poly, f: Callable[[Poly], Poly]) -> Poly | None:
+    """f(p) = a·f(p with a = 1) + (1 − a)·f(p with a = 0) for an indicator a inside p."""
+    marks = sorted((a for a in p.atoms() if a.is_indicator), key=lambda a: a.key)
+    if not marks:
+        return None
+    a = marks[0]
+    on, off = _with_value(p, a, UNIT), _with_value(p, a, ZERO)
+    mark = Poly.atom(a)
+    return rules.multiply(mark, f(on)) + rules.multiply(UNIT - mark, f(off))
+
+
+def _with_value(p: Poly, a: Atom, value: Poly) -> Poly:
+    out = ZERO
+    for m, c in p.terms.items():
+        factors = dict(m)
+        hit = factors.pop(a, 0)
+        term = rules.product(factors).scale(c)
+        out = out + (rules.multiply(term, value) if hit else term)
+    return out
+
+
+@rule
+def delta(e: Poly) -> Poly:
+    """1[e = 0] for an integer e: even in e, blind to a common factor, and known where e is a number or out of reach."""
+    if (q := e.constant) is not None:
+        return UNIT if q == 0 else ZERO
+    if size_nonneg(_less(lower(e))) or size_nonneg(_less(lower(-e))):
+        return ZERO
+    number = rules.rational_gcd(e.terms.values())
+    if leading(e) < 0:
+        number = -number
+    return Poly.atom(Atom("delta", e.scale(Fraction(1) / number) if number != 1 else e))
+
+
+def _less(bound: Poly | None) -> Poly | None:
+    return None if bound is None else bound - UNIT
+
+
+@rule
+def in_range(e: Poly, n: Poly) -> Poly:
+    """1[0 ≤ e < n] for an integer e: 1 or 0 where the ranges of the indices in e prove it; = 1[0 ≤ n−1−e < n]."""
+    if surely_in_range(e, n):
+        return UNIT
+    if surely_outside(e, n):
+        return ZERO
+    mirrored = n - UNIT - e
+    return Poly.atom(Atom("inrange", min(e, mirrored, key=lambda p: (-leading(p), p.key)), n))
+
+
+@rule
+def nonneg(e: Poly) -> Poly:
+    """1[e ≥ 0] = 1 − 1[−e−1 ≥ 0] for an integer e; known where the ranges of the indices in e prove it."""
+    if size_nonneg(lower(e)):
+        return UNIT
+    complement = -e - UNIT
+    if size_nonneg(lower(complement)):
+        return ZERO
+    if leading(e - Poly.number(e.terms.get(ONE, 0))) < 0:
+        return UNIT - Poly.atom(Atom("nonneg", complement))
+    return Poly.atom(Atom("nonneg", e))
+
+
+@rule
+def step(e: Poly) -> Poly:
+    """1[e > 0] for a real e, up to a positive factor: 1[ce > 0] = 1[e > 0] for c > 0."""
+    if (q := e.constant) is not None:
+        return UNIT if q > 0 else ZERO
+    split = shannon(e, step)
+    if split is not None:
+        return split
+    sign = poly_sign(e)
+    if sign == POSITIVE:
+        return UNIT
+    if poly_sign(-e) in (POSITIVE, "nonnegative"):
+        return ZERO
+    e = _positive_part(e)
+    if leading(e) < 0 and can_flip(e):
+        return other_side(e)
+    return Poly.atom(Atom("pos", e))
+
+
+@rule
+def other_side(e: Poly) -> Poly:
+    """1[e > 0] = 1 − 1[−e > 0] off the kink, where e vanishes for no choice of the indices."""
+    need(OFF_THE_KINK)
+    return UNIT - Poly.atom(Atom("pos", -e))
+
+
+def _positive_part(e: Poly) -> Poly:
+    """e without its positive common factors."""
+    content, _ = rules.common_content(e, Fraction(1, 2))
+    for _ in range(3):
+        if content == UNIT:
+            break
+        e = rules.multiply(e, rules.power(content, -1))
+        content, _ = rules.common_content(e, Fraction(1, 2))
+    return e
+
+
+def can_flip(e: Poly) -> bool:
+    """May e be treated as never 0? It may if it holds neither named quantities nor masks, which can be 0 on a whole
+    region, and if it is not 0 for one choice of its tensors, each all zeros or all ones, whatever the indices and
+    sizes: being analytic in its tensors, it then vanishes almost nowhere.
+    """
+    from cs231n.calculus.rewriting import with_constant_tensors
+
+    bases = _bases(e)
+    if not all(b.generic for b in bases) or len(bases) > 5:
+        return False
+    for values in cartesian(*((1,) if b.sign else (1, 0) for b in bases)):
+        try:
+            at_point = with_constant_tensors(e, {b.name: v for b, v in zip(bases, values, strict=True)})
+        except Undecided:
+            continue
+        if at_point.names <= e.names - {b.name for b in bases} and (positive(at_point) or positive(-at_point)):
+            return True
+    return False
+
+
+def _bases(p: Poly) -> list[Base]:
+    """The real tensors and scalars that occur anywhere in p."""
+    found: dict[str, Base] = {}
+
+    def visit(part: object) -> None:
+        if isinstance(part, Poly):
+            for a in part.atoms():
+                for item in a.data:
+                    visit(item)
+        elif isinstance(part, tuple):
+            for item in part:
+                visit(item)
+        elif isinstance(part, Base) and part.classes is None:
+            found[part.name] = part
+
+    visit(p)
+    return [found[n] for n in sorted(found)]
+
+
+@rule
+def absolute(p: Poly) -> Poly:
+    """|u| = (2·1[u > 0] − 1)·u."""
+    if poly_sign(p) in (POSITIVE, "nonnegative"):
+        return p
+    return rules.multiply(step(p).scale(2) - UNIT, p)
+
+
+@rule
+def maximum(p: Poly, q: Poly) -> Poly:
+    """max(p, q) = q + 1[p − q > 0]·(p − q)."""
+    return q + rules.multiply(step(p - q), p - q)
+
+
+@rule
+def minimum(p: Poly, q: Poly) -> Poly:
+    """min(p, q) = −max(−p, −q)."""
+    return -maximum(-p, -q)
+
+
+def _name_bound(p: Poly, v: Var) -> tuple[Var, Poly]:
+    from cs231n.calculus.rewriting import substitute
+
+    bound = Var(f"#{p.height}", v.size)
+    return bound, substitute(p, {v: rules.variable(bound)})
+
+
+@rule
+def maximum_over(p: Poly, v: Var) -> Poly:
+    """maxᵢ (a + bᵢ) = a + maxᵢ bᵢ for a free of i; the maximum over a range of something free of it is that thing."""
+    outside = Poly({m: c for m, c in p.terms.items() if all(v not in a.free for a, _ in m)})
+    inside = p - outside
+    if not inside.terms:
+        return outside
+    bound, body = _name_bound(inside, v)
+    return outside + Poly.atom(Atom("max", bound, body))
+
+
+@rule
+def argmax(p: Poly, v: Var, at: Poly) -> Poly:
+    """The indicator of the maximiser of a + bᵢ is that of bᵢ, for a free of i."""
+    inside = Poly({m: c for m, c in p.terms.items() if any(v in a.free for a, _ in m)})
+    if not inside.terms:
+        raise Undecided("a maximum over equal values has no single maximiser")
+    bound, body = _name_bound(inside, v)
+    return Poly.atom(Atom("argmax", bound, body, at))

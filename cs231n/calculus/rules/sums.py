@@ -1,0 +1,142 @@
+"""Sums over indices."""
+
+from __future__ import annotations
+
+from cs231n.calculus import rules
+from cs231n.calculus.algebra import UNIT, ZERO, Atom, Mono, Number, Poly, Undecided, Var
+from cs231n.calculus.bounds import size_nonneg
+from cs231n.calculus.context import NO_TIES, need
+from cs231n.calculus.rules.registry import fresh, rule
+
+
+def sum_over(p: Poly, *variables: Var) -> Poly:
+    """Σ p over indices that are the engine's own (``fresh``)."""
+    out = ZERO
+    for m, c in p.terms.items():
+        out = out + _sum_term(m, variables).scale(c)
+    return out
+
+
+def _sum_term(m: Mono, variables: tuple[Var, ...]) -> Poly:
+    if not all(size_nonneg(v.size) for v in variables):
+        raise Undecided("a sum over a range whose size may be negative")
+    here = frozenset(variables)
+    inside = {a: e for a, e in m if not here.isdisjoint(a.free)}
+    outside = rules.product({a: e for a, e in m if a not in inside})
+    for apply in (merge_sums, short_range, contract, one_maximiser):
+        done = apply(inside, variables)
+        if done is not None:
+            return rules.multiply(outside, done)
+    return rules.multiply(outside, separate_sums(inside, variables))
+
+
+@rule
+def sum_of_a_constant(v: Var) -> Poly:
+    """Σ_{i<n} 1 = n, for n ≥ 0."""
+    return v.size
+
+
+@rule
+def short_range(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_{i<k} f(i) = f(0) + … + f(k−1) for a number k ≤ 8."""
+    from cs231n.calculus.rewriting import substitute
+
+    for v in variables:
+        n = v.size.constant
+        if n is None or n > 8:
+            continue
+        body = Poly({frozenset(inside.items()): 1})
+        out = ZERO
+        for k in range(int(n)):
+            out = out + substitute(body, {v: Poly.number(k)})
+        return sum_over(out, *(u for u in variables if u is not v))
+    return None
+
+
+@rule
+def contract(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_{i<n} δ(i, e)·f(i) = 1[0 ≤ e < n]·f(e)."""
+    from cs231n.calculus.rewriting import substitute
+
+    for d in sorted((a for a in inside if a.kind == "delta"), key=lambda a: a.key):
+        for v in variables:
+            solved = rules.solve(d.data[0], v) if v in d.free else None
+            if solved is None:
+                continue
+            value = solved[1]
+            rest = Poly({frozenset((a, e) for a, e in inside.items() if a is not d): 1})
+            guarded = rules.multiply(substitute(rest, {v: value}), rules.in_range(value, v.size))
+            return sum_over(guarded, *(u for u in variables if u is not v))
+    return None
+
+
+@rule
+def one_maximiser(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_i A(i) = 1 and Σ_i A(i)·bᵢ = maxᵢ bᵢ for the indicator A of the maximiser of b (no ties)."""
+    from cs231n.calculus.rewriting import substitute
+
+    for a in inside:
+        for v in variables:
+            if a.kind != "argmax" or a.data[2] != rules.variable(v) or a.data[0].size != v.size or v in a.data[1].free:
+                continue
+            bound, body, _ = a.data
+            dependent = Poly({frozenset((b, e) for b, e in inside.items() if b is not a and v in b.free): 1})
+            rest = {b: e for b, e in inside.items() if v not in b.free}
+            if dependent == UNIT:
+                found = UNIT
+            elif dependent == substitute(body, {bound: rules.variable(v)}):
+                found = Poly.atom(Atom("max", bound, body))
+            else:
+                continue
+            need(NO_TIES)
+            return sum_over(rules.multiply(rules.product(rest), found), *(u for u in variables if u is not v))
+    return None
+
+
+@rule
+def merge_sums(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_i aᵢ Σ_j bᵢⱼ = Σ_{i,j} aᵢbᵢⱼ, and under the sum over i also (Σ_j bᵢⱼ)² = Σ_{j,k} bᵢⱼbᵢₖ."""
+    opened = [(a, e) for a, e in inside.items() if a.kind == "sum" and isinstance(e, int) and e > 0]
+    if not opened:
+        return None
+    body = rules.product({a: e for a, e in inside.items() if (a, e) not in opened})
+    names = list(variables)
+    for a, e in sorted(opened, key=lambda ae: ae[0].key):
+        for _ in range(e):
+            more, inner = open_sum(a)
+            names += more
+            body = rules.multiply(body, inner)
+    return sum_over(body, *names)
+
+
+def open_sum(a: Atom) -> tuple[list[Var], Poly]:
+    """The indices of a sum, renamed apart, and its body."""
+    from cs231n.calculus.rewriting import substitute
+
+    names = {b: fresh(b) for b in a.data[0]}
+    return list(names.values()), substitute(a.data[1], {b: rules.variable(n) for b, n in names.items()})
+
+
+@rule
+def separate_sums(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly:
+    """Σ_{i,j} aᵢbⱼ = (Σ_i aᵢ)(Σ_j bⱼ): factors that share no index part; each part gets canonical names."""
+    from cs231n.calculus.naming import named_sum
+
+    out, factors, left = UNIT, dict(inside), set(variables)
+    while left:
+        part = {min(left, key=lambda x: x.key)}
+        chosen: dict[Atom, Number] = {}
+        grown = True
+        while grown:
+            grown = False
+            for a in [a for a in factors if not a.free.isdisjoint(part)]:
+                chosen[a] = factors.pop(a)
+                part |= a.free & left
+                grown = True
+        left -= part
+        if chosen:
+            out = rules.multiply(out, named_sum(sorted(part, key=lambda x: x.key), frozenset(chosen.items())))
+        else:
+            (v,) = part
+            out = rules.multiply(out, sum_of_a_constant(v))
+    return rules.multiply(out, rules.product(factors))
