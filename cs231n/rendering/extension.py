@@ -350,7 +350,8 @@ class BookExtension(Extension):
     """All of it. ``check`` replaces the checker, in tests."""
 
     def __init__(self, **options: Any) -> None:
-        self.config = {"check": [None, "Function from a path to its PageResult; None: the cached verifier."]}
+        # A default of None would make Python-Markdown read the option as a truth value.
+        self.config = {"check": ["", "Function from a path to its PageResult; none: the cached verifier."]}
         super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:

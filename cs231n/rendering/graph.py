@@ -42,7 +42,7 @@ def nodes(page: tree.Page) -> list[Node]:
     """The inputs and quantities from which the outputs of a page are computed, inputs first."""
     wanted = [output.name for output in page.declarations.outputs if output.name in page.definitions]
     follows: dict[str, tuple[str, ...]] = {}
-    queue = wanted or list(page.definitions)
+    queue = list(wanted or page.definitions)
     while queue:
         name = queue.pop(0)
         if name in follows:
@@ -52,6 +52,7 @@ def nodes(page: tree.Page) -> list[Node]:
         queue += follows[name]
     inputs = [name for name in (*page.declarations.tensors, *page.declarations.labels) if name in follows]
     quantities = [name for name in page.definitions if name in follows]
+    gradients, local = _claims(page, tree.Grad), _claims(page, tree.Partial)
     upstreams = {output.name: output.upstream for output in page.declarations.outputs}
     found = []
     for name in [*inputs, *quantities]:
@@ -62,14 +63,10 @@ def nodes(page: tree.Page) -> list[Node]:
                 kind=kind,
                 shape=_shape(name, page),
                 anchor=_defined_at(name, page),
-                gradient=_claimed_at(page, lambda left, n=name: isinstance(left, tree.Grad) and left.name == n),
+                gradient=gradients.get((name, "")),
                 upstream=upstreams.get(name),
                 follows=follows[name],
-                local={
-                    other: anchor
-                    for other in follows[name]
-                    if (anchor := _claimed_at(page, lambda left, n=name, o=other: _is_local(left, n, o)))
-                },
+                local={other: local[name, other] for other in follows[name] if (name, other) in local},
             )
         )
     return found
@@ -77,11 +74,9 @@ def nodes(page: tree.Page) -> list[Node]:
 
 def _names(value: tree.Tree, page: tree.Page) -> Iterable[str]:
     """What stands on a defining line, each once. Scalars are constants of the layer and are left out."""
-    for node in value.walk():
-        if isinstance(node, tree.Entry):
-            declared = page.declarations.tensors.get(node.name)
-            if declared is None or declared.shape:
-                yield node.name
+    entries = dict.fromkeys(node.name for node in value.walk() if isinstance(node, tree.Entry))
+    declared = page.declarations.tensors
+    return (name for name in entries if name not in declared or declared[name].shape)
 
 
 def _shape(name: str, page: tree.Page) -> str:
@@ -108,17 +103,17 @@ def _defined_at(name: str, page: tree.Page) -> str | None:
     return None
 
 
-def _claimed_at(page: tree.Page, matches) -> str | None:
+def _claims(page: tree.Page, kind: type[tree.Grad] | type[tree.Partial]) -> dict[tuple[str, str], str]:
+    """The anchor of the first claim about each gradient (name, "") or each direct partial (of, wrt)."""
+    found: dict[tuple[str, str], str] = {}
     for statement in page.statements:
-        if statement.kind == "claim" and statement.display is not None and matches(statement.left):
-            anchor = page.displays[statement.display].anchor
-            if anchor:
-                return anchor
-    return None
-
-
-def _is_local(left: tree.Tree | None, name: str, other: str) -> bool:
-    return isinstance(left, tree.Partial) and left.of.name == name and left.wrt.name == other
+        left = statement.left
+        if statement.kind != "claim" or statement.display is None or not isinstance(left, kind):
+            continue
+        about = (left.name, "") if isinstance(left, tree.Grad) else (left.of.name, left.wrt.name)
+        if anchor := page.displays[statement.display].anchor:
+            found.setdefault(about, anchor)
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------- layout
@@ -155,9 +150,9 @@ def layout(found: list[Node]) -> Layout:
     lines = ["digraph {", "rankdir=LR; nodesep=0.3; ranksep=0.55;"]
     lines += ["node [shape=box, fixedsize=true];", "edge [arrowsize=0.6];"]
     for node in found:
-        width = max(9.5 * _length(words.name(node.name)), 6.2 * len(node.shape), 36) + 20
-        height = 68 if node.gradient or node.upstream else 48
-        lines.append(f'"{node.name}" [width={width / _INCH:.3f}, height={height / _INCH:.3f}];')
+        wide = max(9.5 * _length(words.name(node.name)), 6.2 * len(node.shape), 36) + 20
+        tall = 68 if node.gradient or node.upstream else 48
+        lines.append(f'"{node.name}" [width={wide / _INCH:.3f}, height={tall / _INCH:.3f}];')
     lines += [f'"{source}" -> "{node.name}";' for node in found for source in node.follows]
     plain = dot("\n".join([*lines, "}"])).splitlines()
     width = height = 0.0
@@ -233,13 +228,11 @@ def _arrow(source: str, target: Node, points: list[tuple[float, float]]) -> str:
     anchor = target.local.get(source)
     if anchor is None:
         return f'<g class="graph__arrow">{path}</g>'
-    middle = points[len(points) // 2] if len(points) % 3 == 0 else _middle(points)
+    middle = _middle(points)
     said = f"derivative of {words.name(target.name)} by {words.name(source)}"
-    return (
-        f'<g class="graph__arrow">{path}</g><a xlink:href="#{escape(anchor)}" aria-label="{escape(said)}">'
-        f"<title>{escape(said)}</title>"
-        f'<circle class="graph__dot" cx="{middle[0]:.1f}" cy="{middle[1]:.1f}" r="7"/>'
-        f'<text class="graph__partial" x="{middle[0]:.1f}" y="{middle[1] + 3.4:.1f}">∂</text></a>'
+    spot = f'<circle class="graph__dot" cx="{middle[0]:.1f}" cy="{middle[1]:.1f}" r="7"/>'
+    return f'<g class="graph__arrow">{path}</g>' + _link(
+        anchor, said, spot + _word("partial", "∂", middle[0], middle[1] + 3.4)
     )
 
 
@@ -257,21 +250,22 @@ def _box(node: Node, place: tuple[float, float, float, float]) -> str:
     x, y, width, height = place
     left, top = x - width / 2, y - height / 2
     name = words.name(node.name)
-    upright = " graph__name--word" if _length(name) > 1 else ""
-    body = (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4"/>'
-        f'<text class="graph__name{upright}" x="{x:.1f}" y="{top + 22:.1f}">{escape(name)}</text>'
-        f'<text class="graph__shape" x="{x:.1f}" y="{top + 38:.1f}">{escape(node.shape)}</text>'
-    )
+    rect = f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4"/>'
+    body = rect + _word("name", words.italic(node.name), x, top + 22) + _word("shape", node.shape, x, top + 38)
     if node.anchor:
         said = f"{name}, {node.shape}: its definition"
-        body = f'<a xlink:href="#{escape(node.anchor)}" aria-label="{escape(said)}"><title>{escape(said)}</title>{body}</a>'
+        body = _link(node.anchor, said, body)
     if node.gradient:
         said = f"the gradient d{name}: its formula"
-        body += (
-            f'<a class="graph__gradient" xlink:href="#{escape(node.gradient)}" aria-label="{escape(said)}">'
-            f'<title>{escape(said)}</title><text x="{x:.1f}" y="{top + 58:.1f}">d{escape(name)}</text></a>'
-        )
+        body += _link(node.gradient, said, _word("gradient", f"𝑑{words.italic(node.name)}", x, top + 58))
     elif node.upstream:
-        body += f'<text class="graph__upstream" x="{x:.1f}" y="{top + 58:.1f}">{escape(words.name(node.upstream))}</text>'
+        body += _word("upstream", words.italic(node.upstream), x, top + 58)
     return f'<g class="graph__node graph__node--{node.kind}">{body}</g>'
+
+
+def _link(anchor: str, said: str, body: str) -> str:
+    return f'<a xlink:href="#{escape(anchor)}" aria-label="{escape(said)}"><title>{escape(said)}</title>{body}</a>'
+
+
+def _word(kind: str, text: str, x: float, y: float) -> str:
+    return f'<text class="graph__{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'

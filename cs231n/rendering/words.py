@@ -20,6 +20,23 @@ def name(identifier: str) -> str:
     return _GREEK.get(identifier, identifier)
 
 
+def italic(identifier: str) -> str:
+    """A name in the letters of formulas: single letters slanted, words upright."""
+    plain = name(identifier)
+    if len(plain.rstrip("\u0302\u0303\u0304")) > 1:
+        return plain
+    return "".join(_slanted(character) for character in plain)
+
+
+def _slanted(letter: str) -> str:
+    if letter == "h":
+        return "ℎ"
+    for first, last, start in (("a", "z", 0x1D44E), ("A", "Z", 0x1D434), ("α", "ω", 0x1D6FC)):
+        if first <= letter <= last:
+            return chr(start + ord(letter) - ord(first))
+    return letter
+
+
 def duration(seconds: float) -> str:
     """25 ms, 1.3 s."""
     # The space does not break.
