@@ -268,7 +268,7 @@ class Field:
         return 1 if value > 0 else -1
 
     def root(self, expr: sympy.Expr, q: Quotient, order: int) -> Quotient:
-        """``expr``^(1/order) for expr = q > 0: the root of the numerator over the roots of the denominator's factors."""
+        """``expr``^(1/order) for expr = q > 0: the root of the numerator over the roots of the factors below it."""
         sign = 1
         out = Quotient({0: 1}, 1, ())
         scale = [(self.factor({0: q.scale}), 1)] if q.scale > 1 else []

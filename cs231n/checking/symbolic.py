@@ -55,7 +55,7 @@ class World:
         return Exact(self, symbol, self.at[symbol])
 
     def array(self, name: str, values: Any, *, sign: str = "") -> Any:
-        """Symbols name_0_1 … with the sample ``values``: an :class:`ExactArray`, or one :class:`Exact` for one value."""
+        """Symbols name_0_1 … with these sample ``values``: an :class:`ExactArray`; one :class:`Exact` for one value."""
         values = np.asarray(values, object)
         entries = np.empty(values.shape, object)
         for index in np.ndindex(values.shape):

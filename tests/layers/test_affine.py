@@ -79,3 +79,17 @@ def test_bad_dout_is_named(data):
         affine_backward(dout.T, cache)
     with pytest.raises(ValueError, match="dout: expected real floating-point numbers, got dtype int64"):
         affine_backward(dout.astype(int), cache)
+
+
+@pytest.mark.torch
+def test_pytorch_agrees(data):
+    import torch
+
+    x, w, b, dout = data
+    inputs = [torch.tensor(a, requires_grad=True) for a in (x, w, b)]
+    out = torch.nn.functional.linear(inputs[0].flatten(1), inputs[1].T, inputs[2])  # its weight is (M, D)
+    out.backward(torch.tensor(dout))
+    ours, cache = affine_forward(x, w, b)
+    np.testing.assert_allclose(ours, out.detach().numpy(), rtol=1e-12)
+    for gradient, tensor in zip(affine_backward(dout, cache), inputs, strict=True):
+        np.testing.assert_allclose(gradient, tensor.grad.numpy(), rtol=1e-12)

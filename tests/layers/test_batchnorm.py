@@ -175,3 +175,28 @@ def test_bad_dout_is_named(backward):
         backward(dout.T, cache)
     with pytest.raises(ValueError, match="dout: expected real floating-point numbers, got dtype int64"):
         backward(dout.astype(int), cache)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("mode", ["train", "test"])
+def test_pytorch_agrees_but_for_its_conventions(mode):
+    """Its momentum is 1 − ours, and it feeds the running variance with N / (N − 1) times the batch variance."""
+    import torch
+
+    x, gamma, beta, dout = draw()
+    mean, var = np.array([1.0, -2.0, 4.0]), np.array([0.5, 3.0, 2.0])
+    inputs = [torch.tensor(a, requires_grad=True) for a in (x, gamma, beta)]
+    running_mean, running_var = torch.tensor(mean), torch.tensor(var)
+    out = torch.nn.functional.batch_norm(
+        inputs[0], running_mean, running_var, inputs[1], inputs[2], training=mode == "train", momentum=0.1, eps=1e-5
+    )
+    out.backward(torch.tensor(dout))
+    bn_param = {"mode": mode, "momentum": 0.9, "running_mean": mean, "running_var": var}
+    ours, cache = batchnorm_forward(x, gamma, beta, bn_param)
+    np.testing.assert_allclose(ours, out.detach().numpy(), rtol=1e-10)
+    for gradient, tensor in zip(batchnorm_backward(dout, cache), inputs, strict=True):
+        np.testing.assert_allclose(gradient, tensor.grad.numpy(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(bn_param["running_mean"], running_mean.numpy(), rtol=1e-12)
+    if mode == "train":
+        theirs = (running_var.numpy() - 0.9 * var) * (N - 1) / N + 0.9 * var
+        np.testing.assert_allclose(bn_param["running_var"], theirs, rtol=1e-12)

@@ -116,3 +116,17 @@ def test_bad_dout_is_named():
         dropout_backward(dout.T, cache)
     with pytest.raises(ValueError, match="dout: expected real floating-point numbers, got dtype int64"):
         dropout_backward(dout.astype(int), cache)
+
+
+@pytest.mark.torch
+def test_pytorch_scales_alike_but_its_p_is_the_probability_to_drop():
+    import torch
+
+    x, dout = draw((400, 50))
+    tensor = torch.tensor(x, requires_grad=True)
+    torch.nn.functional.dropout(tensor, p=0.25, training=True).backward(torch.tensor(dout))
+    dx = dropout_backward(dout, dropout_forward(x, {"mode": "train", "p": 0.75, "seed": 0})[1])
+    theirs = tensor.grad.numpy()
+    both = (dx != 0) & (theirs != 0)
+    np.testing.assert_allclose(dx[both], theirs[both], rtol=1e-12)
+    assert abs((theirs != 0).mean() - (dx != 0).mean()) < 0.02

@@ -65,3 +65,13 @@ def test_bad_input_is_named():
         relu_backward(np.array([0.5, 2.0, -1.0]), cache)
     with pytest.raises(ValueError, match="dout: expected real floating-point numbers, got dtype bool"):
         relu_backward(np.array([[True, False, True]]), cache)
+
+
+@pytest.mark.torch
+def test_pytorch_agrees_also_at_the_kink():
+    import torch
+
+    x, dout = np.array([[-1.5, 0.0, 2.0], [3.0, -0.0, -0.25]]), np.array([[0.5, -2.0, 1.5], [0.75, 3.0, -1.0]])
+    tensor = torch.tensor(x, requires_grad=True)
+    torch.relu(tensor).backward(torch.tensor(dout))
+    np.testing.assert_array_equal(relu_backward(dout, relu_forward(x)[1]), tensor.grad.numpy())

@@ -130,3 +130,16 @@ def test_bad_labels_and_scores_are_named(x, y, message):
 def test_bad_targets_are_named(x, targets, message):
     with pytest.raises(ValueError, match=message):
         softmax_cross_entropy(x, targets)
+
+
+@pytest.mark.torch
+def test_pytorch_agrees_for_labels_and_for_soft_targets():
+    import torch
+
+    x, y, targets = draw()
+    for (loss, dx), answer in ((softmax_loss(x, y), y), (softmax_cross_entropy(x, targets), targets)):
+        tensor = torch.tensor(x, requires_grad=True)
+        theirs = torch.nn.functional.cross_entropy(tensor, torch.tensor(answer))
+        theirs.backward()
+        np.testing.assert_allclose(loss, theirs.item(), rtol=1e-12)
+        np.testing.assert_allclose(dx, tensor.grad.numpy(), rtol=1e-10, atol=1e-15)
