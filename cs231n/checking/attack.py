@@ -16,14 +16,15 @@ import mpmath
 
 from cs231n.checking.evaluate import DomainError, EvaluationError, Evaluator, Formulas, Sample
 from cs231n.checking.formulas import Program, constant
+from cs231n.checking.numbers import EXACT as RATIONAL
 from cs231n.checking.sampling import draw, speaks_of_sizes
 from cs231n.pages import tree as t
 from cs231n.pages.show import to_text
 
-#: Points of one sample at which a statement is compared (all, if it has no more).
-POINTS = 24
-#: Samples of a page.
-SAMPLES = 4
+#: Samples of a page, and points of each at which a statement is compared (all, if it has no more).
+SAMPLES, POINTS = 4, 24
+#: The same for the mutants that survive these.
+MORE_SAMPLES, MORE_POINTS = 8, 6
 #: Two doubles differ when they differ by more than this, relatively and absolutely: 50 digits then decide.
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 #: The same at 50 digits.
@@ -83,66 +84,73 @@ class Trials:
     Everything drawn is kept, so that all statements of a page and all their mutants share the tables of the samples.
     """
 
-    def __init__(self, page: t.Page, seed: int = 0, samples: Iterable[Sample] | None = None) -> None:
+    def __init__(self, page: t.Page, seed: int = 0, samples: Iterable[Sample] = ()) -> None:
         self.page = page
         self.formulas = Formulas(page)
         self.seed = seed
-        self._points: dict[int, tuple[t.Statement, list[Point]]] = {}  # by identity: hashing a long claim takes time
-        self._evaluators: dict[tuple[t.Tree, ...], list[Evaluator]] = {}
-        if samples is not None:
-            self._evaluators[()] = [Evaluator(page, s, formulas=self.formulas) for s in samples]
+        # By identity: hashing a long claim takes time.
+        self._points: dict[tuple[int, bool], tuple[t.Statement, list[Point]]] = {}
+        self._evaluators: dict[tuple[int, tuple[t.Tree, ...]], Evaluator] = {}
+        for number, sample in enumerate(samples):
+            self._evaluators[number, ()] = Evaluator(page, sample, formulas=self.formulas)
 
-    def evaluators(self, where: tuple[t.Tree, ...] = (), count: int = SAMPLES) -> list[Evaluator]:
-        """``count`` samples of the page at which the conditions on sizes ``where`` hold too."""
-        known = self._evaluators.setdefault(where, [])
-        while len(known) < count:
+    def evaluator(self, number: int, where: tuple[t.Tree, ...] = ()) -> Evaluator:
+        """The sample of this number at which the conditions on sizes ``where`` hold too."""
+        if (number, where) not in self._evaluators:
             # Each sample has a generator of its own, so that it does not depend on what was drawn before it.
-            rng = random.Random(f"{self.seed} {self.page.id} {len(known)} {' '.join(map(to_text, where))}")
-            known.append(draw(self.page, rng, where=where, formulas=self.formulas))
-        return known
+            rng = random.Random(f"{self.seed} {self.page.id} {number} {' '.join(map(to_text, where))}")
+            self._evaluators[number, where] = draw(self.page, rng, where=where, formulas=self.formulas)
+        return self._evaluators[number, where]
 
-    def points(self, statement: t.Statement) -> list[Point]:
-        """Where the statement is compared: in each of its cases, at up to POINTS bindings of each sample."""
-        if id(statement) not in self._points:
-            points: list[Point] = []
-            for case in statement.cases or (t.Case(),):
-                here = list(self._case(statement, case))
-                if not here and case.conditions:
-                    raise EvaluationError("found no point with " + ", ".join(to_text(c) for c in case.conditions))
-                if not here:
-                    raise EvaluationError("the statement has no instance: one of its indices has an empty range")
-                points += here
-            self._points[id(statement)] = (statement, points)
-        return self._points[id(statement)][1]
+    def points(self, statement: t.Statement, *, more: bool = False) -> list[Point]:
+        """Where the statement is compared: in each of its cases, at up to POINTS bindings of each sample.
 
-    def _case(self, statement: t.Statement, case: t.Case) -> Iterator[Point]:
+        ``more`` gives other points, of samples that are drawn for this.
+        """
+        key = (id(statement), more)
+        if key not in self._points:
+            cases = statement.cases or (t.Case(),)
+            self._points[key] = (statement, [p for case in cases for p in self._case(statement, case, more)])
+        return self._points[key][1]
+
+    def _case(self, statement: t.Statement, case: t.Case, more: bool) -> list[Point]:
+        numbers = range(4 * MORE_SAMPLES, 5 * MORE_SAMPLES) if more else range(4 * MORE_SAMPLES)
+        rng = random.Random(f"{self.seed} {statement.latex} {more}")
+        points: list[Point] = []
+        for tried, number in enumerate(numbers):
+            # A condition that few samples meet deserves more of them, a plain claim does not.
+            if not more and tried >= SAMPLES <= len(points):
+                break
+            points += self._of_sample(statement, case, number, rng, MORE_POINTS if more else POINTS)
+        if not points and not more:
+            if case.conditions:
+                raise EvaluationError("found no point with " + ", ".join(to_text(c) for c in case.conditions))
+            raise EvaluationError("the statement has no instance: one of its indices has an empty range")
+        return points
+
+    def _of_sample(
+        self, statement: t.Statement, case: t.Case, number: int, rng: random.Random, most: int
+    ) -> Iterator[Point]:
         on_sizes = tuple(c for c in case.conditions if speaks_of_sizes(c))
         others = [c for c in case.conditions if not speaks_of_sizes(c)]
         assigned = {c: lone for c in others if (lone := self._lone_input(c)) is not None}
         tests = [c for c in others if c not in assigned]
-        free = list(statement.free)
-        rng = random.Random(f"{self.seed} {statement.latex}")
-        found = tried = 0
-        # A condition that few samples meet deserves more of them, a plain claim does not.
-        while tried < SAMPLES or (found < SAMPLES and tried < 10 * SAMPLES):
-            evaluator = self.evaluators(on_sizes, tried + 1)[tried]
-            tried += 1
-            bindings = list(evaluator.bindings(free))
-            rng.shuffle(bindings)
-            here = 0
-            for binding in bindings:
-                # Each assignment makes a sample of its own, so a few of them must do.
-                if here >= (4 if assigned else POINTS):
-                    break
-                try:
-                    special = self._assign(evaluator, assigned, binding) if assigned else evaluator
-                    if not all(special.value(c, binding) for c in tests):
-                        continue
-                except DomainError:
+        evaluator = self.evaluator(number, on_sizes)
+        bindings = list(evaluator.bindings(statement.free))
+        rng.shuffle(bindings)
+        found = 0
+        for binding in bindings:
+            # Each assignment makes a sample of its own, so a few of them must do.
+            if found >= (4 if assigned else most):
+                break
+            try:
+                special = self._assign(evaluator, assigned, binding) if assigned else evaluator
+                if not all(special.value(c, binding) for c in tests):
                     continue
-                here += 1
-                yield Point(special, binding, special=bool(assigned))
-            found += here
+            except DomainError:
+                continue
+            found += 1
+            yield Point(special, binding, special=bool(assigned))
 
     def _lone_input(self, condition: t.Relation) -> tuple[t.Entry, t.Tree] | None:
         if condition.op == "=":
@@ -156,9 +164,12 @@ class Trials:
     ) -> Evaluator:
         sample = evaluator.sample
         for lone, other in assigned.values():
-            at = Evaluator(self.page, sample, formulas=self.formulas)
-            key = tuple(int(at.value(s, binding)) for s in lone.subs)
-            sample = sample.replace(lone.name, {key: at.value(other, binding)})
+            at = Evaluator(self.page, sample, RATIONAL, formulas=self.formulas)  # a rounded value would not be it
+            try:
+                key = tuple(int(at.value(s, binding)) for s in lone.subs)
+                sample = sample.replace(lone.name, {key: at.value(other, binding)})
+            except EvaluationError as error:
+                raise EvaluationError(f"cannot set {to_text(lone)} to {to_text(other)}: {error}") from None
         return Evaluator(self.page, sample, formulas=self.formulas)
 
 

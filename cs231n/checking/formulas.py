@@ -47,8 +47,8 @@ def constant(tree: t.Tree) -> Fraction | None:
         case t.Num(value):
             return Fraction(value)
         case t.Neg(arg):
-            value = constant(arg)
-            return None if value is None else -value
+            negated = constant(arg)
+            return None if negated is None else -negated
         case t.Div(num, den):
             top, bottom = constant(num), constant(den)
             return top / bottom if top is not None and bottom else None

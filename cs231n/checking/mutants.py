@@ -97,15 +97,16 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
         return differ(point.run(new), point.value(side, kept)) and confirm(both) is not None
 
     defined = False
-    for point in trials.points(statement):
-        try:
-            if differs(point):
+    for more in (False, True):
+        for point in trials.points(statement, more=more):
+            try:
+                if differs(point):
+                    return True
+                defined = True
+            except DomainError:
+                continue
+            except EvaluationError:  # as a read outside the range of a tensor: the change does not go unnoticed
                 return True
-            defined = True
-        except DomainError:
-            continue
-        except EvaluationError:  # as a read outside the range of a tensor: the change does not go unnoticed
-            return True
     return not defined
 
 

@@ -1,6 +1,7 @@
 """Draws the points at which a page is evaluated: sizes and inputs that satisfy its declarations and assumptions.
 
-Sizes are pairwise distinct where the page leaves room for it, or mixed-up axes would go unnoticed. Values are multiples
+The sizes of axes are pairwise distinct, or mixed-up axes would go unnoticed (unless that makes a tensor too large:
+then they only vary from sample to sample). Values are multiples
 of 1/1024 (exact in doubles and in any precision), away from 0, of both signs and pairwise distinct, so that no point
 sits on a kink or a tie by design; points that come within rounding of one are drawn again.
 """
@@ -98,7 +99,7 @@ class _Draw:
                     failure = error
                 except _Unmet as error:
                     failure = error
-        raise ValueError(f"found no point of the page {self.page.id}: {failure}")
+        raise EvaluationError(f"found no point of the page {self.page.id}: {failure}")
 
     def require(self, evaluator: Evaluator) -> None:
         for condition in self.value_conditions:
@@ -132,20 +133,26 @@ class _Draw:
         solved = {name: tree for name, tree in map(_solved_size, self.size_conditions) if name not in self.fixed}
         solved.pop("", None)
         drawn = [n for n in declared if n not in solved and n not in self.fixed]
+        axes = self.axes()
         unmet: t.Tree | None = None
         smallest: tuple[int, dict[str, int]] | None = None
         for attempt in range(TRIES):
+            distinct = attempt < TRIES // 2
             sizes = dict(self.fixed)
-            pool = list(range(2, max(7, len(drawn) + 3)))
+            pool = list(range(2, max(7, len(axes) + 2)))
             self.rng.shuffle(pool)
             for name in drawn:
                 least = declared[name].least
-                if least == 0:
-                    sizes[name] = self.rng.randint(0, 3)
-                elif least == 1:
-                    sizes[name] = pool.pop()
-                else:
+                if attempt >= TRIES * 3 // 4:  # an assumption may ask for anything
+                    sizes[name] = self.rng.randint(least, 20)
+                elif least > 1:
                     sizes[name] = self.rng.randint(least, least + 4)
+                elif name not in axes or least == 0:  # small strides and wide paddings, so that windows overlap
+                    sizes[name] = self.rng.choice((least, 1, 2, 2, 3))
+                elif distinct:
+                    sizes[name] = pool.pop()
+                else:  # a tensor may have been too large
+                    sizes[name] = self.rng.randint(2, 4)
             try:
                 _solve_sizes(sizes, solved)
             except EvaluationError:
@@ -153,7 +160,8 @@ class _Draw:
             unmet = next((c for c in self.size_conditions if not _size_condition(c, sizes)), None)
             if unmet is not None or any(sizes[n] < declared[n].least for n in sizes if n in declared):
                 continue
-            if len(set(sizes.values())) < len(sizes) and attempt < TRIES // 2:
+            lengths = [n for name, n in sizes.items() if name in axes]
+            if distinct and len(set(lengths)) < len(lengths):
                 continue
             try:
                 cost = self.largest_tensor(sizes)
@@ -166,8 +174,16 @@ class _Draw:
         if smallest is not None:
             return smallest[1]
         if unmet is not None:
-            raise ValueError(f"no sizes satisfy {to_text(unmet)}")
-        raise ValueError("no sizes fit the shapes declared: " + ", ".join(declared))
+            raise EvaluationError(f"no sizes satisfy {to_text(unmet)}")
+        raise EvaluationError("no sizes fit the shapes declared: " + ", ".join(declared))
+
+    def axes(self) -> set[str]:
+        """The sizes that are the length of an axis or the range of an index; the others are strides and the like."""
+        declarations = self.page.declarations
+        lengths = [i.size for i in declarations.indices.values()]
+        lengths += [s for tensor in declarations.tensors.values() for s in tensor.shape]
+        lengths += [s for label in declarations.labels.values() for s in (*label.shape, label.classes)]
+        return {s.name for s in lengths if isinstance(s, t.Size)}
 
     def largest_tensor(self, sizes: dict[str, int]) -> int:
         declarations = self.page.declarations
@@ -304,7 +320,7 @@ class _Draw:
             try:
                 value = exact.value(other, binding)
             except EvaluationError as error:
-                raise ValueError(f"cannot solve {to_text(lone)} = {to_text(other)}: {error}") from None
+                raise EvaluationError(f"cannot solve {to_text(lone)} = {to_text(other)}: {error}") from None
             new[tuple(binding[i.name] for i in indices)] = Fraction(value)
         return sample.replace(lone.name, new)
 

@@ -124,8 +124,7 @@ def _both(conditions: tuple[t.Tree, ...]) -> str:
     """0 ≤ e < N is one chain where each condition begins with what the one before ends with."""
     text = to_text(conditions[0])
     for before, condition in pairwise(conditions):
-        chained = isinstance(before, t.Relation) and isinstance(condition, t.Relation)
-        if chained and before.right == condition.left:
+        if isinstance(before, t.Relation) and isinstance(condition, t.Relation) and before.right == condition.left:
             text += f" {_OPERATORS[condition.op]} {to_text(condition.right)}"
         else:
             text += rf" \text{{ and }} {to_text(condition)}"

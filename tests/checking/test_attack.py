@@ -99,6 +99,12 @@ def test_undefined_and_unguarded_statements_are_errors():
         run(r"\max(0, z) = z \qquad \text{for } z > 1000")
 
 
+def test_conditions_are_met_exactly_or_not_at_all():
+    assert run(r"2 z = 1 \qquad \text{for } z = 1/2").counterexample is None
+    with pytest.raises(EvaluationError, match="cannot set z"):
+        run(r"e^z = 2 \qquad \text{for } z = \log(2)")
+
+
 def attack_unguarded():
     # The reader refuses such a page, so the guard is taken away here.
     page = parse_page(FRONT + r"$$ \mathbf 1[i + 1 < N]\, q_{i+1} = q_i $$")

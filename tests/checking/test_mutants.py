@@ -2,7 +2,7 @@
 
 import pytest
 
-from cs231n.checking.attack import Trials
+from cs231n.checking.attack import Trials, attack
 from cs231n.checking.mutants import mutants, refute_mutants
 from cs231n.pages import parse_page
 from cs231n.pages.show import to_text
@@ -158,3 +158,56 @@ def test_a_mutant_that_reads_outside_the_range_or_is_nowhere_defined_falls():
     assert [m.description for m in survivors] == [r"factor `\mathbf 1[i < N]` dropped"]
     page, statement = claim(r"\log(\epsilon) = \log(\epsilon)")
     assert refute_mutants(page, statement, Trials(page))[1] == []
+
+
+CONVOLUTION = r"""---
+title: convolution
+sizes: {N: a, C: channels, F: filters, R: window, s: stride, P: outputs, H: height, p: {means: padding, least: 0}}
+indices: {n: N, c: C, f: F, r: R, q: P, h: H}
+tensors: {x: [N, C, H], w: [F, C, R], dout: [N, F, P]}
+output: out
+assume: ["H = s(P-1) + R - 2p"]
+---
+$$ \mathrm{out}_{nfq} \coloneqq \sum_c \sum_r w_{fcr} x_{n,c,sq+r-p} \mathbf 1[0 \le sq+r-p < H] $$
+$$ dw_{fcr} = \sum_n \sum_q \mathrm{dout}_{nfq} x_{n,c,sq+r-p} \mathbf 1[0 \le sq+r-p < H] $$
+$$ dx_{nch} = \sum_f \sum_q \sum_r \mathrm{dout}_{nfq} w_{fcr} \delta_{h,sq+r-p} $$
+"""
+POOLING = r"""---
+title: pooling
+sizes: {N: a, R: window, s: stride, P: outputs, H: height}
+indices: {n: N, r: R, q: P, h: H}
+tensors: {x: [N, H], dout: [N, P]}
+output: out
+assume: ["H = s(P-1) + R", "no ties"]
+---
+$$ \mathrm{out}_{nq} \coloneqq \max_r x_{n,sq+r} $$
+$$ dx_{nh} = \sum_q \sum_r \mathrm{dout}_{nq} \mathbf 1[x_{n,sq+r} = \mathrm{out}_{nq}] \delta_{h,sq+r} $$
+"""
+HINGE = r"""---
+title: hinge
+sizes: {N: samples, C: classes}
+indices: {n: N, c k: C}
+tensors: {x: [N, C]}
+labels: {y: {shape: [N], classes: C}}
+output: L
+assume: ["off the kink"]
+---
+$$ L \coloneqq \frac1N \sum_n \sum_c \mathbf 1[c \neq y_n] \max(0, x_{nc} - x_{n,y_n} + 1) $$
+$$
+dx_{nc} = \frac1N \Big(\mathbf 1[c \neq y_n]\mathbf 1[x_{nc} - x_{n,y_n} + 1 > 0]
+- \delta_{c,y_n} \sum_k \mathbf 1[k \neq y_n]\mathbf 1[x_{nk} - x_{n,y_n} + 1 > 0]\Big)
+$$
+"""
+
+
+@pytest.mark.parametrize("text", [CONVOLUTION, POOLING, HINGE], ids=["convolution", "pooling", "hinge"])
+def test_gradients_with_guards_kinks_and_labels(text):
+    page = parse_page(text)
+    trials = Trials(page)
+    claims = [s for s in page.statements if s.kind == "claim"]
+    assert claims
+    for statement in claims:
+        assert attack(page, statement, trials).counterexample is None
+        refuted, survivors = refute_mutants(page, statement, trials)
+        assert refuted >= 10
+        assert [m.description for m in survivors] == []

@@ -35,7 +35,10 @@ def test_declarations():
     drawn = samples(page(BASIC))
     for s in drawn:
         n, d, p = (s.sizes[k] for k in "NDP")
-        assert 2 <= n <= 6 and 2 <= d <= 6 and p >= 0 and len({n, d, p}) == 3
+        assert 2 <= n <= 6
+        assert 2 <= d <= 6
+        assert n != d
+        assert p >= 0
         assert set(s.values["x"]) == {(i, j) for i in range(n) for j in range(d)}
         assert set(s.values["m"].values()) == {0, 1}
         assert all(v > 0 for v in s.values["v"].values())
@@ -115,9 +118,46 @@ def test_points_off_kinks_and_ties_on_both_sides():
 
 @pytest.mark.parametrize(
     ("assume", "piece"),
-    [('"N < 2"', "N < 2"), ('"x_n > 50"', "x"), (r'"\\sum_n x_n > 1000"', "x_n > 1000"), ('"N = N + 1"', "N")],
+    [('"N < 1"', "N < 1"), ('"x_n > 50"', "x"), (r'"\\sum_n x_n > 1000"', "x_n > 1000"), ('"N = N + 1"', "N")],
 )
 def test_assumptions_nobody_can_meet_are_named(assume, piece):
     parsed = page(f"sizes: {{N: rows}}\nindices: {{n: N}}\ntensors: {{x: [N]}}\nassume: [{assume}]")
     with pytest.raises(ValueError, match=piece.replace("+", r"\+")):
         samples(parsed, 1)
+
+
+def test_sizes_that_an_assumption_moves_far_away():
+    for bound in ("N > 12", "N < 2"):
+        parsed = page(f'sizes: {{N: rows}}\nindices: {{n: N}}\ntensors: {{x: [N]}}\nassume: ["{bound}"]')
+        assert all((s.sizes["N"] > 12) == (bound == "N > 12") for s in samples(parsed, 5))
+
+
+def test_a_tensor_of_many_axes_stays_small():
+    parsed = page(
+        "sizes: {A: a, B: b, C: c, D: d, E: e}\nindices: {i: A}\ntensors: {x: [A, B, C, D, E]}",
+    )
+    drawn = samples(parsed, 20)
+    assert all(len(s.values["x"]) <= 400 for s in drawn)
+    for first in "ABCD":
+        assert any(s.sizes[first] != s.sizes["E"] for s in drawn)
+
+
+def test_windows_overlap_and_paddings_are_wide():
+    parsed = page(
+        "sizes: {H: height, P: outputs, s: stride, R: window, p: {means: padding, least: 0}}\n"
+        'indices: {h: H, q: P, r: R}\ntensors: {x: [H]}\nassume: ["H = s(P-1) + R - 2p"]'
+    )
+    drawn = samples(parsed)
+    assert sum(s.sizes["s"] < s.sizes["R"] for s in drawn) > len(drawn) / 2
+    assert {s.sizes["p"] for s in drawn} >= {0, 2}
+
+
+def test_numbers_that_inputs_are_compared_with_are_passed_on_both_sides():
+    parsed = page(
+        "sizes: {N: rows}\nindices: {n: N}\ntensors: {x: [N]}",
+        r"$$ r_n \coloneqq \min(60, \max(0, x_n)) $$",
+    )
+    values = [v for s in samples(parsed) for v in s.values["x"].values()]
+    assert sum(v > 60 for v in values) > 5
+    assert sum(55 < v < 60 for v in values) > 5
+    assert sum(v < 0 for v in values) > 5
