@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import count, permutations
 from itertools import product as cartesian
 from math import factorial, prod
 
@@ -16,8 +16,8 @@ MAX_ORDERS = 720
 
 def named_sum(variables: list[Var], m: Mono) -> Poly:
     """Σ over the variables of one term, as a sum atom with canonical names."""
-    height = max((a.height for a, _ in m), default=0)
-    names = {v: Var(f"#{height + k}", v.size) for k, v in enumerate(canonical_order(variables, m))}
+    order = canonical_order(variables, m)
+    names = dict(zip(order, bound_names(Poly({m: 1}), order), strict=True))
     body = substitute(Poly({m: 1}), {v: rules.variable(b) for v, b in names.items()})
     if len(body.terms) == 1:
         ((inner, c),) = body.terms.items()
@@ -30,6 +30,13 @@ def named_sum(variables: list[Var], m: Mono) -> Poly:
     back = {b: rules.fresh(b) for b in names.values()}
     out = substitute(body, {b: rules.variable(v) for b, v in back.items()})
     return rules.sum_over(out, *back.values())
+
+
+def bound_names(body: Poly, variables: list[Var]) -> list[Var]:
+    """A name ``#k`` for each variable, above all that are bound in the body and none that is free in it."""
+    taken = {v.name for v in body.free}
+    numbers = (k for k in count(body.height) if f"#{k}" not in taken)
+    return [Var(f"#{next(numbers)}", v.size) for v in variables]
 
 
 def canonical_order(variables: list[Var], m: Mono) -> list[Var]:

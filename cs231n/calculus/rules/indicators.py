@@ -182,9 +182,10 @@ def minimum(p: Poly, q: Poly) -> Poly:
 
 
 def _name_bound(p: Poly, v: Var) -> tuple[Var, Poly]:
+    from cs231n.calculus.naming import bound_names
     from cs231n.calculus.rewriting import substitute
 
-    bound = Var(f"#{p.height}", v.size)
+    (bound,) = bound_names(p, [v])
     return bound, substitute(p, {v: rules.variable(bound)})
 
 
