@@ -79,6 +79,8 @@ def prove(
     refuted or proved equivalent to it.
     """
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = 160  # a log has no width of its own
     started = time.perf_counter()
     try:
         paths = _resolve(what or [])
@@ -114,28 +116,22 @@ def _resolve(names: Sequence[str]) -> list[Path]:
         return book_pages()
     paths: dict[Path, None] = {}
     for name in names:
-        if name.endswith(".md"):
-            path = Path(name)
-            if not path.is_file():
-                raise ValueError(f"No such file: {name}")
-        else:
-            try:
-                path = find_page(name)
-            except ValueError as error:
-                raise ValueError(_unknown(name, str(error))) from None
-        paths[path] = None
+        try:
+            paths[find_page(name)] = None
+        except ValueError as error:
+            raise ValueError(_with_near_names(name, str(error))) from None
     return list(paths)
 
 
-def _unknown(name: str, reason: str) -> str:
-    """Say that no page is called so, and which ones nearly are."""
-    from cs231n.pages import book_pages, book_root
+def _with_near_names(name: str, reason: str) -> str:
+    """Why a page was not found, and which names are nearly the one that was asked for."""
+    from cs231n.pages import book_pages
+    from cs231n.pages.book import page_id
 
-    ids = [path.relative_to(book_root()).with_suffix("").as_posix() for path in book_pages()]
+    ids = [page_id(path) for path in book_pages()]
     by_name = {key: page for page in ids for key in (page, page.rpartition("/")[2])}
-    near = dict.fromkeys(by_name[key] for key in difflib.get_close_matches(name, by_name, n=5, cutoff=0.5))
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"The book has: {', '.join(ids)}."
-    return f"{reason}\n{hint}"
+    near = dict.fromkeys(by_name[key] for key in difflib.get_close_matches(name, by_name, n=5, cutoff=0.6))
+    return f"{reason}\nDid you mean {' or '.join(near)}?" if near else reason
 
 
 # ------------------------------------------------------------------------------------------ checking
@@ -145,16 +141,17 @@ def _check(path: Path) -> PageResult:
     """Check one page, in a worker; a page that cannot be read becomes a result that says why."""
     from cs231n.checking.verify import check_page
     from cs231n.pages import PageError, read_page
+    from cs231n.pages.book import page_id
 
     started = time.perf_counter()
     try:
         return check_page(read_page(path))
-    except (PageError, OSError, UnicodeDecodeError) as error:
+    except (PageError, OSError) as error:
         message = str(error)
     except Exception as error:  # one page must not take the others' results with it
         message = f"{path}: internal error, please report it: {type(error).__name__}: {error}"
     return PageResult(
-        page=path.stem, path=str(path), statements=[], error=message, seconds=time.perf_counter() - started
+        page=page_id(path), path=str(path), statements=[], error=message, seconds=time.perf_counter() - started
     )
 
 
@@ -238,25 +235,33 @@ def _print_page(result: PageResult, out: Console) -> None:
         box=None,
         pad_edge=False,
     )
-    table.add_column("line", justify="right", style="dim")
-    table.add_column("name", no_wrap=True)
-    table.add_column("relation", no_wrap=True, overflow="ellipsis", ratio=1, min_width=12)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("where")
-    table.add_column("mutants", justify="right", no_wrap=True)
-    table.add_column("ms", justify="right", no_wrap=True)
-    for statement in result.statements:
-        if statement.kind == "definition" and statement.ok:
-            continue
-        table.add_row(
+    shown = [statement for statement in result.statements if statement.kind != "definition" or not statement.ok]
+    rows = [
+        (
             str(statement.line),
             statement.anchor or "",
-            Text(" ".join(statement.latex.split())),
-            Text(_verdict(statement), style="green" if statement.ok else "bold red"),
-            Text(", ".join(statement.hypotheses)),
+            " ".join(statement.latex.split()),
+            _verdict(statement),
+            ", ".join(statement.hypotheses),
             _mutants(statement),
             f"{1000 * statement.seconds:.0f}",
         )
+        for statement in shown
+    ]
+    # the relation gets what the other columns leave of the line
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(7)]
+    left = max(20, out.width - sum(widths[:2] + widths[3:4] + widths[5:]) - min(widths[4], 24) - 14)
+    table.add_column("line", justify="right", style="dim", no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    table.add_column("relation", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("where", max_width=24)
+    table.add_column("mutants", justify="right", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    for statement, (line, name, relation, verdict, where, mutants, milliseconds) in zip(shown, rows, strict=True):
+        cut = relation if len(relation) <= left else relation[: left - 1] + "…"
+        style = "green" if statement.ok else "bold red"
+        table.add_row(line, name, Text(cut), Text(verdict, style), Text(where), mutants, milliseconds)
     out.print(table)
     for statement in result.statements:
         if not statement.ok:

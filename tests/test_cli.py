@@ -132,7 +132,7 @@ def test_an_unknown_concept() -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = prove(tmp_path / "none.md")
     assert result.exit_code == 2
-    assert "No such file" in result.stderr
+    assert f"there is no file {tmp_path / 'none.md'}" in result.stderr
 
 
 def test_a_folder_that_is_not_there_is_noticed_before_the_work(tmp_path: Path) -> None:
