@@ -7,7 +7,8 @@
   the evaluator's own differentiation of the page gives;
 * ``numeric dx``: it is the numeric gradient of the code's own forward, for a random incoming gradient;
 * ``exact``: it is, entry by entry, SymPy's derivative of the code's own forward, at small sizes;
-* ``autograd``, ``torch``: another library, differentiating the page's definitions, agrees with the code.
+* ``autograd``, ``torch``: another library, differentiating the page's definitions, agrees with the code;
+* ``float32``, ``layout``: single precision stays single precision, and arrays that are not contiguous serve as well.
 
 No incoming gradient is all ones, no two sizes are equal where the page leaves a choice, and a quantity that is zero at
 every sample fails its check, since such a comparison says nothing.
@@ -74,6 +75,8 @@ def checks(page: t.Page) -> list[Check]:
     if numeric and outputs <= set(comparison.forward) and not comparison.second_order:
         for library in ("autograd", "torch"):
             found.append(Check(library, partial(comparison.compare_library, library), needs=library))
+    found.append(Check("float32", comparison.compare_single_precision))
+    found.append(Check("layout", comparison.compare_layout))
     return [dataclasses.replace(c, name=f"{page.id}.md {c.name}") for c in found]
 
 
@@ -346,7 +349,32 @@ class _Comparison:
         for name in names:
             self.compare(name, lambda p, of=name[1:]: {library: tables[id(p)][of]})  # type: ignore[misc]
 
+    def compare_single_precision(self) -> None:
+        for returned, plain, single in self.run_again(lambda a: a.astype(np.float32) if a.dtype.kind == "f" else a):
+            dtype = getattr(single, "dtype", None)  # a Python float adapts to what it meets
+            if isinstance(plain, (np.ndarray, np.generic)) and dtype != np.float32:
+                raise Difference(f"{returned.name} of {returned.function}: float32 in, {dtype} out")
+            scale = max(1.0, float(np.abs(plain).max(initial=0.0)))
+            if not np.allclose(plain, np.asarray(single, dtype=float), rtol=0, atol=1e-4 * scale):
+                raise Difference(f"{returned.name} of {returned.function} loses digits in float32")
+
+    def compare_layout(self) -> None:
+        for returned, plain, other in self.run_again(_scattered):
+            if not np.allclose(plain, other, rtol=1e-9, atol=1e-12):
+                raise Difference(
+                    f"{returned.name} of {returned.function} depends on the memory layout of its arguments"
+                )
+
     # ------------------------------------------------------------------------------------------- internals
+
+    def run_again(self, change: Callable[[np.ndarray], np.ndarray]) -> Iterator[tuple[Returned, Any, Any]]:
+        """Run the code on changed arrays: what was compared, before and after."""
+        for point in self.points:
+            symbols = {n: change(v) if isinstance(v, np.ndarray) else v for n, v in point.symbols.items()}
+            run = self.code.run(symbols)
+            for returned in self.returned:
+                if returned.name in {*self.forward, *self.backward}:
+                    yield returned, point.run.values[returned.key], run.values[returned.key]
 
     @property
     def second_order(self) -> bool:
@@ -433,6 +461,15 @@ def _full(table: dict[tuple[int, ...], Any], shape: tuple[int, ...]) -> np.ndarr
     for key, value in table.items():
         out[key] = value
     return out
+
+
+def _scattered(values: np.ndarray) -> np.ndarray:
+    """The same numbers, the last axis first in memory and with gaps."""
+    room = np.zeros((*values.shape[::-1], 2), values.dtype)
+    view = room[..., 0].T
+    view[...] = values
+    view.flags.writeable = False
+    return view
 
 
 def _entries(sample: Sample) -> int:
