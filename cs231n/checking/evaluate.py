@@ -74,7 +74,7 @@ def nested(table: Mapping[Key, Any]) -> Any:
     return [nested(rows[i]) for i in sorted(rows)]
 
 
-def integer(tree: t.Tree, sizes: Mapping[str, int], labels: frozenset[str] = frozenset()) -> int:
+def integer(tree: t.Tree, sizes: Mapping[str, int]) -> int:
     """The value of an integer formula of sizes, as a shape or the range of an index."""
     match tree:
         case t.Num(value) if Fraction(value).denominator == 1:
@@ -124,6 +124,7 @@ class Formulas:
         """The numbers other than 0 that the page compares something with, as the 6 in min(6, x)."""
         trees = [d.value for d in self.page.definitions.values()]
         trees += [side for s in self.page.statements for side in (s.left, s.right) if side is not None]
+        trees += [a for a in self.page.declarations.assume if not isinstance(a, str)]
         compared = (
             part
             for tree in trees
@@ -194,7 +195,8 @@ class _Table(dict[Key, Any]):
 class Evaluator:
     """Evaluates formulas of ``page`` at ``sample``.
 
-    >>> # evaluator.value(tree, {"i": 0, "j": 2}); evaluator.table("out")[0, 2]; evaluator.gradient("x")[0, 2]
+    Tables are computed entry by entry when first read, and kept: of each named quantity, of each gradient, and, for each
+    quantity that is differentiated by, of all that depends on it, in dual numbers.
     """
 
     def __init__(

@@ -237,7 +237,7 @@ class _Draw:
                 if accept(key, value):
                     break
             else:
-                raise _Unmet(f"no value of {tensor.name} satisfies the assumptions about it")
+                raise EvaluationError(f"found no value of {tensor.name} that satisfies the assumptions about it")
             table[key] = value
             self.used.add(value)
         if tensor.sign in ("", "real", "nonzero") and len(keys) > 1 and len({v > 0 for v in table.values()}) == 1:
