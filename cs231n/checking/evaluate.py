@@ -195,8 +195,8 @@ class _Table(dict[Key, Any]):
 class Evaluator:
     """Evaluates formulas of ``page`` at ``sample``.
 
-    Tables are computed entry by entry when first read, and kept: of each named quantity, of each gradient, and, for each
-    quantity that is differentiated by, of all that depends on it, in dual numbers.
+    Tables are computed entry by entry when first read, and kept: of each named quantity, of each gradient, and, for
+    each quantity that is differentiated by, of all that depends on it, in dual numbers.
     """
 
     def __init__(

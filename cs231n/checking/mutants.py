@@ -84,11 +84,14 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
     """True if the mutant is false at a point of the statement, is defined nowhere, or reads outside a range."""
     if statement.left is None or statement.right is None:
         raise ValueError(f"expected a claim, got a {statement.kind}")
-    compile_ = trials.formulas.compile
     if mutant.left is statement.left:
-        new, kept, side = compile_(mutant.right), trials.formulas.program(statement.left), "left"
+        changed, kept, side = mutant.right, trials.formulas.program(statement.left), "left"
     else:
-        new, kept, side = compile_(mutant.left), trials.formulas.program(statement.right), "right"
+        changed, kept, side = mutant.left, trials.formulas.program(statement.right), "right"
+    try:
+        new = trials.formulas.compile(changed)
+    except EvaluationError:  # no formula at all, as a subscript that is no integer
+        return True
 
     def differs(point: Point) -> bool:
         def both(digits: int) -> tuple[object, object]:

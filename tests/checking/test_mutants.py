@@ -1,10 +1,13 @@
 """Every kind of change is made, at every place; changed claims fall."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 
 from cs231n.checking.attack import Trials, attack
-from cs231n.checking.mutants import mutants, refute_mutants
-from cs231n.pages import parse_page
+from cs231n.checking.mutants import Mutant, mutants, refute_mutants, refuted
+from cs231n.pages import Div, Num, parse_page
 from cs231n.pages.show import to_text
 
 FRONT = r"""---
@@ -102,6 +105,21 @@ def test_only_indices_change_inside_derivatives():
         r"\delta_{jl} r_l",
         r"\delta_{ll} r_j",
     }
+
+
+def test_subscripts_that_are_no_integers_fall():
+    page, statement = claim(r"w_j = w_j")
+    half = replace(statement.right, subs=(Div(statement.right.subs[0], Num(Fraction(2))),))
+    assert refuted(Mutant("a half", statement.left, half), statement, Trials(page))
+    assert not refuted(Mutant("none", statement.left, replace(statement.right)), statement, Trials(page))
+
+
+def test_cases():
+    made = rights(
+        r"\epsilon = \begin{cases} \epsilon & \text{if } \epsilon > 0 \\ -\epsilon & \text{otherwise} \end{cases}"
+    )
+    assert r"\begin{cases} \epsilon & \text{if } \epsilon < 0 \\ -\epsilon & \text{otherwise} \end{cases}" in made
+    assert r"\begin{cases} \epsilon & \text{if } \epsilon > 0 \\ \epsilon & \text{otherwise} \end{cases}" in made
 
 
 def test_conditions():
