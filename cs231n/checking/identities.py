@@ -12,7 +12,7 @@ its bits 16 g … 16 g + 15, so that monomials multiply by adding. Denominators 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import gcd, lcm
 from typing import Any
@@ -48,6 +48,8 @@ class Quotient:
 
 
 def multiply(a: Poly, b: Poly) -> Poly:
+    if a == {0: 1} or b == {0: 1}:
+        return b if a == {0: 1} else a
     out: Poly = {}
     for m, c in a.items():
         for n, d in b.items():
@@ -113,17 +115,22 @@ class Field:
         (mono, *rest) = poly
         return mono if not rest and poly[mono] == 1 else None
 
-    def plus(self, a: Quotient, b: Quotient) -> Quotient:
-        den = dict(a.den)
-        for factor, n in b.den:
-            den[factor] = max(n, den.get(factor, 0))
-        scale = lcm(a.scale, b.scale)
+    def total(self, parts: Iterable[Quotient]) -> Quotient:
+        """The sum, over one denominator for all."""
+        parts = list(parts)
+        den: dict[int, int] = {}
+        for q in parts:
+            for factor, n in q.den:
+                den[factor] = max(n, den.get(factor, 0))
+        scale = lcm(*(q.scale for q in parts))
         num: Poly = {}
-        for q in (a, b):
+        groups: dict[tuple[tuple[int, int], ...], Poly] = {}  # what is over the same denominator is multiplied once
+        for q in parts:
             part = {m: c * (scale // q.scale) for m, c in q.num.items()}
-            own = dict(q.den)
+            groups[q.den] = add(groups[q.den], part) if q.den in groups else part
+        for own, part in groups.items():
             for factor, n in den.items():
-                part = multiply(part, power(self.polys[factor], n - own.get(factor, 0)))
+                part = multiply(part, power(self.polys[factor], n - dict(own).get(factor, 0)))
             num = add(num, part)
         return self.quotient(num, scale, den)
 
@@ -223,10 +230,12 @@ class Field:
             return self.generator(expr, self.at[expr])
         if expr.is_Add or expr.is_Mul:
             parts = [self.convert(a) for a in expr.args]
-            total = parts[0]
+            if expr.is_Add:
+                return self.total(parts)
+            product = parts[0]
             for part in parts[1:]:
-                total = self.plus(total, part) if expr.is_Add else self.times(total, part)
-            return total
+                product = self.times(product, part)
+            return product
         if expr.is_Pow and expr.exp.is_Rational:
             base = self.convert(expr.base)
             if expr.exp.is_Integer:
@@ -236,8 +245,8 @@ class Field:
             return self.exponential(self.convert(expr.args[0]))
         if isinstance(expr, sympy.tanh):  # (e^{2u} − 1) / (e^{2u} + 1)
             e = self.exponential(self.convert(2 * expr.args[0]))
-            below = self.inverse(self.plus(e, Quotient({0: 1}, 1, ())))
-            return self.times(self.plus(e, Quotient({0: -1}, 1, ())), below)
+            below = self.inverse(self.total([e, Quotient({0: 1}, 1, ())]))
+            return self.times(self.total([e, Quotient({0: -1}, 1, ())]), below)
         if isinstance(expr, sympy.Abs):
             inner = self.convert(expr.args[0])
             return self.times(Quotient({0: self.sign(expr.args[0], inner)}, 1, ()), inner)

@@ -294,3 +294,69 @@ def test_roots_and_logarithms_of_negative_numbers_are_refused(world):
         x**0.5
     with pytest.raises(ZeroDivisionError):
         1 / (x - x)
+
+
+# ------------------------------------------------------------------- code of other kinds than the layers so far
+
+
+def attention(q, k, v, dout):
+    e = np.exp(q @ k.T - (q @ k.T).max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    dp = dout @ v.T
+    ds = p * (dp - (dp * p).sum(axis=1, keepdims=True))
+    return {"out": p @ v, "dq": ds @ k, "dk": ds.T @ q, "dv": p.T @ dout}
+
+
+def convolution(x, w, b, dout):
+    """Padding 1, stride 2, a kernel of 3 × 2: a remainder, overlapping rows."""
+    padded, R, S = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), w.shape[2], w.shape[3]
+    out, dpadded, dw = np.zeros_like(dout), np.zeros_like(padded), np.zeros_like(w)
+    for i in range(out.shape[2]):
+        for j in range(out.shape[3]):
+            window = np.s_[:, :, 2 * i : 2 * i + R, 2 * j : 2 * j + S]
+            out[:, :, i, j] = np.tensordot(padded[window], w, axes=([1, 2, 3], [1, 2, 3])) + b
+            dpadded[window] += np.einsum("nf,fcrs->ncrs", dout[:, :, i, j], w)
+            dw += np.einsum("nf,ncrs->fcrs", dout[:, :, i, j], padded[window])
+    return {"out": out, "dx": dpadded[:, :, 1:-1, 1:-1], "dw": dw, "db": dout.sum(axis=(0, 2, 3))}
+
+
+def recurrent(x, h, w, b, dout):
+    """Two steps of a gated cell."""
+    hidden, out = [h], np.zeros_like(dout)
+    for t in range(2):
+        hidden.append(np.tanh(x[:, t] + hidden[-1] * w + b))
+        out[:, t] = hidden[-1]
+    dx, dw, db, dh = np.zeros_like(x), np.zeros_like(w), np.zeros_like(b), np.zeros_like(h)
+    for t in (1, 0):
+        da = (dout[:, t] + dh) * (1 - hidden[t + 1] ** 2)
+        dx[:, t], dh = da, da * w
+        dw += (da * hidden[t]).sum(axis=0)
+        db += da.sum(axis=0)
+    return {"out": out, "dx": dx, "dw": dw, "db": db, "dh": dh}
+
+
+OTHERS = {
+    attention: {"q": (3, 2), "k": (2, 2), "v": (2, 4), "dout": (3, 4)},
+    convolution: {"x": (1, 2, 5, 4), "w": (3, 2, 3, 2), "b": (3,), "dout": (1, 3, 3, 3)},
+    recurrent: {"x": (3, 2, 1), "h": (3, 1), "w": (1,), "b": (1,), "dout": (3, 2, 1)},
+}
+
+
+@pytest.mark.parametrize("function", OTHERS)
+def test_loops_windows_and_recurrences_are_checked_too(function):
+    inputs = {name: rationals(shape, seed) for seed, (name, shape) in enumerate(OTHERS[function].items())}
+    gradients = {f"d{name}": name for name in inputs if name != "dout"}
+    check_backward_exactly(function, inputs, outputs={"out": "dout"}, gradients=gradients)
+
+
+@pytest.mark.parametrize("function", OTHERS)
+def test_and_a_mistake_in_them_is_found(function):
+    def wrong(**arguments):
+        returned = function(**arguments)
+        last = list(returned)[-1]
+        return returned | {last: returned[last] * 2 - returned[last] * returned[last]}
+
+    inputs = {name: rationals(shape, seed) for seed, (name, shape) in enumerate(OTHERS[function].items())}
+    gradients = {f"d{name}": name for name in inputs if name != "dout"}
+    with pytest.raises(Mismatch):
+        check_backward_exactly(wrong, inputs, outputs={"out": "dout"}, gradients=gradients)
