@@ -1,6 +1,6 @@
 r"""The affine (fully connected) layer: every output is a weighted sum of all inputs, plus a bias.
 
-Derivation: docs/layers/affine.md
+Derivation: [Affine layer](../layers/affine.md)
 """
 
 from typing import NamedTuple
@@ -18,8 +18,10 @@ class AffineCache(NamedTuple):
 def affine_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, AffineCache]:
     r"""Flatten each example of `x`, multiply by `w`, add `b`.
 
-    Derivation: docs/layers/affine.md. Source: Rumelhart, Hinton & Williams, Learning representations by
-    back-propagating errors, Nature 323 (1986), equation 1.
+    Derivation: [Affine layer](../layers/affine.md)
+
+    Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, Nature 323 (1986),
+    equation 1.
 
     Args:
         x: (N, d_1, …, d_k) a batch of N examples, each with D = d_1 ⋯ d_k features.
@@ -57,7 +59,9 @@ def affine_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndar
 def affine_backward(dout: np.ndarray, cache: AffineCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Gradient of the loss with respect to `x`, `w` and `b`, from the gradient `dout` with respect to the output.
 
-    Derivation: docs/layers/affine.md. Source: Rumelhart, Hinton & Williams (1986), equations 6 and 7.
+    Derivation: [Affine layer](../layers/affine.md)
+
+    Source: Rumelhart, Hinton & Williams (1986), equations 6 and 7.
 
     Args:
         dout: (N, M) gradient of the loss with respect to `out`.

@@ -1,6 +1,6 @@
 r"""Batch normalization: give every feature mean 0 and variance 1 over the batch, then scale and shift it.
 
-Derivation: docs/layers/batchnorm.md
+Derivation: [Batch normalization](../layers/batchnorm.md)
 """
 
 from typing import NamedTuple
@@ -26,7 +26,9 @@ def batchnorm_forward(
     move towards them: `running = momentum * running + (1 - momentum) * batch`. In test mode the running averages are
     used and stay as they are. Arrays are never changed in place: `bn_param` receives new ones, of shape (D,).
 
-    Derivation: docs/layers/batchnorm.md. Source: Ioffe & Szegedy, Batch normalization, ICML 2015, algorithm 1.
+    Derivation: [Batch normalization](../layers/batchnorm.md)
+
+    Source: Ioffe & Szegedy, Batch normalization, ICML 2015, algorithm 1.
 
     Args:
         x: (N, D) a batch of N examples with D features.
@@ -86,7 +88,9 @@ def batchnorm_forward(
 def batchnorm_backward(dout: np.ndarray, cache: BatchnormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""The gradients, node by node along the computational graph of the forward.
 
-    Derivation: docs/layers/batchnorm.md. Source: Ioffe & Szegedy (2015), section 3, the chain rule after algorithm 1.
+    Derivation: [Batch normalization](../layers/batchnorm.md)
+
+    Source: Ioffe & Szegedy (2015), section 3, the chain rule after algorithm 1.
 
     Args:
         dout: (N, D) gradient of the loss with respect to `out`.
@@ -130,7 +134,9 @@ def batchnorm_backward(dout: np.ndarray, cache: BatchnormCache) -> tuple[np.ndar
 def batchnorm_backward_alt(dout: np.ndarray, cache: BatchnormCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""The same gradients in closed form: take the mean and the part along `x_hat` out of `dout`, then rescale.
 
-    Derivation: docs/layers/batchnorm.md. Source: the simplification of Ioffe & Szegedy (2015), section 3.
+    Derivation: [Batch normalization](../layers/batchnorm.md)
+
+    Source: the simplification of Ioffe & Szegedy (2015), section 3.
 
     Args:
         dout: (N, D) gradient of the loss with respect to `out`.

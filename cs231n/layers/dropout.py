@@ -1,6 +1,6 @@
 r"""Inverted dropout: in training drop entries at random and scale up those kept, so that test mode is the identity.
 
-Derivation: docs/layers/dropout.md
+Derivation: [Dropout](../layers/dropout.md)
 """
 
 from typing import NamedTuple
@@ -25,8 +25,10 @@ def dropout_forward(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray, Dro
     every call, which a numeric gradient check needs; a network in training passes one `rng` to all its layers instead,
     or every layer of equal width drops the same units at every step.
 
-    Derivation: docs/layers/dropout.md. Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, Dropout,
-    JMLR 15 (2014), section 4; the scaling during training is described in section 10.
+    Derivation: [Dropout](../layers/dropout.md)
+
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, Dropout, JMLR 15 (2014), section 4; the
+    scaling during training is described in section 10.
 
     Args:
         x: any shape.
@@ -74,7 +76,9 @@ def dropout_forward(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray, Dro
 def dropout_backward(dout: np.ndarray, cache: DropoutCache) -> np.ndarray:
     r"""The gradient takes the way of the entry: dropped with it, scaled with it.
 
-    Derivation: docs/layers/dropout.md. Source: Srivastava et al. (2014), section 5.1.
+    Derivation: [Dropout](../layers/dropout.md)
+
+    Source: Srivastava et al. (2014), section 5.1.
 
     Args:
         dout: the shape of `x`, gradient of the loss with respect to `out`.

@@ -1,6 +1,6 @@
 r"""The rectified linear unit: positive numbers pass, the others become zero.
 
-Derivation: docs/layers/relu.md
+Derivation: [ReLU](../layers/relu.md)
 """
 
 from typing import NamedTuple
@@ -19,9 +19,10 @@ def relu_forward(x: np.ndarray) -> tuple[np.ndarray, ReluCache]:
 
     A maximum, not a product with a 0/1 mask: the product of −inf and 0 would be NaN. A NaN stays a NaN.
 
-    Derivation: docs/layers/relu.md. Source: Nair & Hinton, Rectified linear units improve restricted Boltzmann
-    machines, ICML 2010, section 2; Glorot, Bordes & Bengio, Deep sparse rectifier neural networks, AISTATS 2011,
-    section 3.
+    Derivation: [ReLU](../layers/relu.md)
+
+    Source: Nair & Hinton, Rectified linear units improve restricted Boltzmann machines, ICML 2010, section 2;
+    Glorot, Bordes & Bengio, Deep sparse rectifier neural networks, AISTATS 2011, section 3.
 
     Args:
         x: any shape.
@@ -48,7 +49,9 @@ def relu_backward(dout: np.ndarray, cache: ReluCache) -> np.ndarray:
 
     At exactly 0 there is no derivative; 0 is taken, a value between the slopes of the two sides.
 
-    Derivation: docs/layers/relu.md. Source: Glorot, Bordes & Bengio (2011), section 3.
+    Derivation: [ReLU](../layers/relu.md)
+
+    Source: Glorot, Bordes & Bengio (2011), section 3.
 
     Args:
         dout: the shape of `x`, gradient of the loss with respect to `out`.

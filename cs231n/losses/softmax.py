@@ -1,6 +1,6 @@
 r"""Softmax cross-entropy: the average negative log-probability that the scores give to the right answer.
 
-Derivation: docs/losses/softmax.md
+Derivation: [Softmax cross-entropy](../losses/softmax.md)
 """
 
 import numpy as np
@@ -11,9 +11,10 @@ def softmax_loss(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
 
     The largest score of each row is taken off first: no probability changes, and no exponential overflows.
 
-    Derivation: docs/losses/softmax.md. Source: Bridle, Probabilistic interpretation of feedforward classification
-    network outputs, Neurocomputing, Springer 1990; Goodfellow, Bengio & Courville, Deep Learning, MIT Press 2016,
-    equations 6.29 and 6.33.
+    Derivation: [Softmax cross-entropy](../losses/softmax.md)
+
+    Source: Bridle, Probabilistic interpretation of feedforward classification network outputs, Neurocomputing,
+    Springer 1990; Goodfellow, Bengio & Courville, Deep Learning, MIT Press 2016, equations 6.29 and 6.33.
 
     Args:
         x: (N, C) the scores of C classes for N examples.
@@ -61,8 +62,9 @@ def softmax_cross_entropy(x: np.ndarray, targets: np.ndarray) -> tuple[float, np
     The rows of `targets` usually sum to 1 (a smoothed label, a teacher's probabilities), but need not: the gradient
     holds for any weights. The targets are constants. Scores must be finite.
 
-    Derivation: docs/losses/softmax.md. Source: Goodfellow, Bengio & Courville, Deep Learning, MIT Press 2016,
-    equation 6.29 and section 7.5.1.
+    Derivation: [Softmax cross-entropy](../losses/softmax.md)
+
+    Source: Goodfellow, Bengio & Courville, Deep Learning, MIT Press 2016, equation 6.29 and section 7.5.1.
 
     Args:
         x: (N, C) the scores of C classes for N examples.
