@@ -130,8 +130,9 @@ class _Draw:
 
     def sizes(self) -> dict[str, int]:
         declared = self.page.declarations.sizes
-        solved = {name: tree for name, tree in map(_solved_size, self.size_conditions) if name not in self.fixed}
-        solved.pop("", None)
+        given = sorted(map(_solved_size, self.size_conditions), key=lambda g: len(g[2]), reverse=True)
+        lone = {name: (tree, slack) for name, tree, slack in given}  # an equation before an inequality
+        solved = {name: tree for name, (tree, _) in lone.items() if name and name not in self.fixed}
         drawn = [n for n in declared if n not in solved and n not in self.fixed]
         axes = self.axes()
         unmet: t.Tree | None = None
@@ -139,7 +140,7 @@ class _Draw:
         for attempt in range(TRIES):
             distinct = attempt < TRIES // 2
             sizes = dict(self.fixed)
-            pool = list(range(2, max(7, len(axes) + 2)))
+            pool = list(range(2, max(7, len(axes & set(drawn)) + 2)))
             self.rng.shuffle(pool)
             for name in drawn:
                 least = declared[name].least
@@ -154,7 +155,8 @@ class _Draw:
                 else:  # a tensor may have been too large
                     sizes[name] = self.rng.randint(2, 4)
             try:
-                _solve_sizes(sizes, solved)
+                # a remainder, so that a window may not reach the end
+                _solve_sizes(sizes, solved, {name: self.rng.choice(lone[name][1]) for name in solved})
             except EvaluationError:
                 continue
             unmet = next((c for c in self.size_conditions if not _size_condition(c, sizes)), None)
@@ -382,23 +384,28 @@ def _lone_sum(tree: t.Tree) -> tuple[t.Entry | None, list[t.Index]]:
     return None, []
 
 
-def _solved_size(condition: t.Relation) -> tuple[str, t.Tree]:
-    """The size that an equation gives and its value; ("", …) if it gives none."""
-    if condition.op == "=":
-        for lone, other in ((condition.left, condition.right), (condition.right, condition.left)):
-            if isinstance(lone, t.Size) and lone not in set(other.walk()):
-                return lone.name, other
-    return "", condition
+def _solved_size(condition: t.Relation) -> tuple[str, t.Tree, tuple[int, ...]]:
+    """The size that a condition gives, its value, and what may be added to that; ("", …) if it gives none."""
+    mirrored = {"=": "=", "<=": ">=", "<": ">"}
+    for lone, other, op in (
+        (condition.left, condition.right, condition.op),
+        (condition.right, condition.left, mirrored.get(condition.op, "")),
+    ):
+        if isinstance(lone, t.Size) and lone not in set(other.walk()):
+            slack = {"=": (0,), ">=": (0, 1, 2), ">": (1, 2)}.get(op)
+            if slack and not (len(slack) > 1 and isinstance(other, t.Num)):
+                return lone.name, other, slack
+    return "", condition, ()
 
 
-def _solve_sizes(sizes: dict[str, int], solved: dict[str, t.Tree]) -> None:
+def _solve_sizes(sizes: dict[str, int], solved: dict[str, t.Tree], slack: dict[str, int]) -> None:
     waiting = dict(solved)
     while waiting:
         ready = [n for n, tree in waiting.items() if all(s.name in sizes for s in tree.walk() if isinstance(s, t.Size))]
         if not ready:
             raise ValueError("the sizes " + ", ".join(waiting) + " are given in terms of each other only")
         for name in ready:
-            sizes[name] = integer(waiting.pop(name), sizes)
+            sizes[name] = integer(waiting.pop(name), sizes) + slack[name]
 
 
 def _rational(tree: t.Tree, sizes: Mapping[str, int]) -> Fraction:

@@ -221,7 +221,16 @@ class Lowering:
                 return UNIT - rules.step(-difference)
             case "<=":
                 return UNIT - rules.step(difference)
-        raise Undecided("real numbers are not compared for equality inside an indicator")
+            case "=":
+                return rules.maximiser(self._maxima_opened(difference))
+        raise Undecided(f"real numbers are not compared with {c.op} inside an indicator")
+
+    def _maxima_opened(self, p: Poly) -> Poly:
+        """p with the names opened that are defined as a maximum."""
+        for name in sorted(p.names & self.system.defined.keys()):
+            if any(a.kind == "max" for a in self.system.defined[name].value.atoms()):
+                p = self.system.unfold(p, name)
+        return p
 
     def _both(self, conditions: tuple, scope: dict[str, Var]) -> list[Poly]:
         if len(conditions) == 2 and all(isinstance(c, t.Relation) for c in conditions):

@@ -18,7 +18,7 @@ from cs231n.calculus.bounds import (
     surely_in_range,
     surely_outside,
 )
-from cs231n.calculus.context import OFF_THE_KINK, need
+from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, need
 from cs231n.calculus.rules.registry import rule
 
 
@@ -208,3 +208,34 @@ def argmax(p: Poly, v: Var, at: Poly) -> Poly:
         raise Undecided("a maximum over equal values has no single maximiser")
     bound, body = _name_bound(inside, v)
     return Poly.atom(Atom("argmax", bound, body, at))
+
+
+@rule
+def maximiser(difference: Poly) -> Poly:
+    """1[b_e = maxᵢ bᵢ] = A(e), the indicator that e is the maximiser (no ties)."""
+    from cs231n.calculus.rewriting import substitute
+
+    for m, c in difference.terms.items():
+        if len(m) != 1 or c not in (1, -1):
+            continue
+        ((a, e),) = m
+        if a.kind != "max" or e != 1:
+            continue
+        bound, body = a.data
+        value = Poly({n: q for n, q in difference.terms.items() if n != m}).scale(-c)
+        for place in sorted(_subscripts(value), key=lambda p: p.key):
+            if substitute(body, {bound: place}) == value:
+                need(NO_TIES)
+                return Poly.atom(Atom("argmax", bound, body, place))
+    raise Undecided("real numbers are compared for equality only to say which entry is the maximum")
+
+
+def _subscripts(p: Poly) -> set[Poly]:
+    """What index the maximum may have been taken at: the subscripts in p, less what else stands in them."""
+    found: set[Poly] = set()
+    for a in p.atoms():
+        if a.kind == "entry":
+            for s in a.data[1]:
+                found.add(s)
+                found |= {Poly({m: q}) for m, q in s.terms.items() if q == 1}
+    return found
