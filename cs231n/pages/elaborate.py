@@ -65,6 +65,9 @@ class Elaborator:
 
     # ------------------------------------------------------------------------------------------ helpers
 
+    def _fresh(self, size: t.Tree) -> t.Index:
+        return self.letters.fresh(size)
+
     def _lift(self, build: Callable[..., t.Tree], values: Sequence[Value], node: s.Node) -> Value:
         try:
             return matrix.elementwise(build, values)
@@ -175,7 +178,7 @@ class Elaborator:
             value: Value = arrays[0][0]
             for other, _ in arrays[1:]:
                 if isinstance(value, Matrix):
-                    value = matrix.product(value, other, self.letters.fresh)
+                    value = matrix.product(value, other, self._fresh)
                 else:  # a row times a column is a number
                     value = matrix.elementwise(lambda a, b: t.Mul((a, b), at=at), [value, other])
             if numbers:
@@ -419,6 +422,11 @@ class Elaborator:
             self.subs.fail(f"{name} takes no subscript", head)
         mark = self.subs.mark()
         if name in _WHOLE_MATRIX:
+            bracket, below, above = s.unpack(items[after]) if after < len(items) else (None, None, None)
+            if isinstance(bracket, s.Bracket) and bracket.kind == "(" and above is not None and below is None:
+                # colsum(x)^\top: nobody reads it as the sum of the transpose
+                whole = self._whole(name, self._inner(bracket.content), head)
+                return self._power(whole, above, items[after]), after + 1
             value, position = self._argument(head, items, after)
             return self._power(self._whole(name, value, head), sup, head), position
         if name not in t.FUNCTIONS:
@@ -456,7 +464,7 @@ class Elaborator:
     def _whole(self, name: str, value: Value, head: s.Node) -> Value:
         if not isinstance(value, Matrix):
             self.subs.fail(f"{name} needs an array without subscripts", head)
-        fresh = self.letters.fresh
+        fresh = self._fresh
         try:
             match name:
                 case "rowsum":
@@ -490,9 +498,9 @@ class Elaborator:
             self.subs.fail(r"which norm? Of a matrix \|X\|_F is read, of a column \|x\|, \|x\|_2 and \|x\|_1", item)
         at = item.start
         if which == "1":
-            one = matrix.total(value, self.letters.fresh, lambda x: t.Call("abs", (x,), at=at))
+            one = matrix.total(value, self._fresh, lambda x: t.Call("abs", (x,), at=at))
             return self._power(one, sup, item)
-        square = matrix.total(value, self.letters.fresh, lambda x: t.Pow(x, t.Num(Fraction(2)), at=at))
+        square = matrix.total(value, self._fresh, lambda x: t.Pow(x, t.Num(Fraction(2)), at=at))
         power = s.one_term(sup) if sup is not None else None
         if power is not None and len(power) == 1 and isinstance(power[0], s.Number) and power[0].text == "2":
             return square

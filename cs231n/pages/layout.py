@@ -268,7 +268,9 @@ class _Reader:
         while rest and (rest[-1].lastgroup in ("space", "comma", "stop", "wide", "amp") or rest[-1][0] in ",.;"):
             self.blank(*rest[-1].span())
             rest.pop()
-        if not rest or all(t.lastgroup == "space" for t in rest):
+        while rest and rest[0].lastgroup == "space":
+            rest.pop(0)
+        if not rest:
             return position + stop
         span = (rest[0].start(), rest[-1].end())
         found = False

@@ -198,6 +198,10 @@ class Letters:
         self._taken = set(taken)
         self._reserved = self._taken | {index.name for index in self._declared}
 
+    def copy(self) -> Letters:
+        """The letters as they are now: two sides of a claim may bind the same ones."""
+        return Letters(self._declared, self._taken)
+
     def fresh(self, size: t.Tree) -> t.Index:
         alike = [index for index in self._declared if ranges.same(index.size, size)]
         for index in alike:

@@ -17,7 +17,7 @@ from cs231n.pages.document import Document, Formula, read_document
 from cs231n.pages.elaborate import Derivative, Elaborator
 from cs231n.pages.errors import PageError, Snippet, Source
 from cs231n.pages.frontmatter import Item, load
-from cs231n.pages.layout import Layout, RawChain, lay_out
+from cs231n.pages.layout import TAG, Layout, RawChain, lay_out
 from cs231n.pages.matrix import Matrix, Value
 from cs231n.pages.parser import parse
 from cs231n.pages.scoping import Scoping
@@ -423,17 +423,20 @@ class _Reader:
                 if sentence.layout is layout:
                     found += self.sentence(sentence)
             if formula.display is not None:
-                own = [st.anchor for st in found[begin:] if st.anchor]
-                for anchor in dict.fromkeys([layout.tag] if layout.tag else own):
-                    where = formula.snippet.start + max(formula.snippet.tex.find("\\tag"), 0)
-                    if anchor in anchors:
-                        message = f"the anchor {anchor} is already used in line {anchors[anchor]}"
-                        raise self.source.error(where, message, anchor)
-                    anchors[anchor] = self.source.line(where)
+                own = list(dict.fromkeys(statement.anchor for statement in found[begin:] if statement.anchor))
+                names = [layout.tag] if layout.tag else own
+                for name in names:
+                    self.new_anchor(formula.snippet, name, anchors)
                 line = self.source.line(formula.snippet.start)
-                first = layout.tag or (own[0] if own else None)
-                displays.append(t.Display(formula.display, line, formula.snippet.tex, first))
+                displays.append(t.Display(formula.display, line, formula.snippet.tex, names[0] if names else None))
         return tuple(found), tuple(displays)
+
+    def new_anchor(self, snippet: Snippet, name: str, anchors: dict[str, int]) -> None:
+        tag = TAG.search(snippet.tex)
+        start, end = tag.span() if tag else (0, len(snippet.tex))
+        if name in anchors:
+            raise snippet.error(f"the anchor {name} is already used in line {anchors[name]}", start, end)
+        anchors[name] = self.source.line(snippet.start + start)
 
     def unchecked(self, formula: Formula, layout: Layout) -> Iterable[t.Statement]:
         anchor = layout.tag if formula.display is not None else None
@@ -520,7 +523,10 @@ class _Reader:
         if not same:
             raise matrix.Mismatch(f"shapes do not match: {matrix.show(left)} and {matrix.show(right)}")
         indices = self.free_letters(elaborator, matrix.unify(left.shape, right.shape))
-        return left.at(indices), right.at(indices)
+        before = elaborator.letters.copy()
+        one = left.at(indices)
+        elaborator.letters = before
+        return one, right.at(indices)
 
     @staticmethod
     def free_letters(elaborator: Elaborator, shape: tuple[matrix.Axis, ...]) -> list[t.Tree]:
