@@ -13,7 +13,7 @@ from cs231n.pages.errors import Snippet, Source
 
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
 _LIST = re.compile(r"(?:[-*+]|\d+[.)])(?:\s+|$)")
-_ADMONITION = re.compile(r"(?:!!!|\?\?\?\+?|===[!+]?)\s")
+_CONTAINER = re.compile(r"(?:!!!|\?\?\?\+?|===[!+]?|:|\[\^[^\]]+\]:)\s")  # admonition, tab, definition, footnote
 _OTHER = [
     (re.compile(r"\\\((?!\()"), r"\( … \) is not read as mathematics: write $ … $"),
     (re.compile(r"\\\["), r"\[ … \] is not read as mathematics: write $$ … $$"),
@@ -103,7 +103,7 @@ def _without_code(source: Source, body: int) -> str:
                     message = "a math fence is not read as mathematics: write $$ … $$"
                     raise source.error(offset + len(opened["indent"]), message, stripped)
                 lines[number] = _blank(line)
-            elif _ADMONITION.match(stripped):
+            elif _CONTAINER.match(stripped):
                 containers.append(indent + 4)
             elif marker := _LIST.match(stripped):
                 containers.append(indent + min(len(marker[0]), 4))
@@ -114,7 +114,7 @@ def _without_code(source: Source, body: int) -> str:
 
 
 def _starts_block(stripped: str) -> bool:
-    return bool(_LIST.match(stripped) or _ADMONITION.match(stripped) or stripped.startswith(("#", "```", "~~~")))
+    return bool(_LIST.match(stripped) or _CONTAINER.match(stripped) or stripped.startswith(("#", "```", "~~~")))
 
 
 def _blank_comments(line: str, inside: bool) -> tuple[str, bool]:

@@ -281,6 +281,8 @@ class Elaborator:
         if isinstance(exponent, Matrix):
             self.subs.fail("an exponent is a single number", sup)
         exponent = _fold(exponent)
+        if not (isinstance(exponent, t.Num) and exponent.value > 0):
+            self.subs.settle_within(item)  # an entry outside its axis counts as 0, and 0 has no such power
         return self._lift(lambda a: t.Pow(a, exponent, at=item.start), [value], item)
 
     # ------------------------------------------------------------------------------------------ names
@@ -407,7 +409,7 @@ class Elaborator:
         if isinstance(nxt, s.Scripted) and isinstance(inner, s.Bracket) and inner.kind in ("(", "[", "{"):
             message = "is the function or its argument raised to the power? Write brackets"
             self.subs.fail(message, head, nxt)
-        self._refuse_bare_sum(nxt, alone=isinstance(nxt, s.Bracket))
+        self._refuse_bare_sum(nxt, alone=False)
         value, position = self._factor(items, after)
         if position < len(items):
             self.subs.fail("does the argument of the function go on here? Write brackets", head, items[-1])

@@ -271,7 +271,7 @@ class _Reader:
         while rest and rest[0].lastgroup == "space":
             rest.pop(0)
         if not rest:
-            return position + stop
+            raise self.error("the condition is missing; a remark is made of other words", row[position - 1])
         span = (rest[0].start(), rest[-1].end())
         found = False
         for chain in self.chains:

@@ -350,9 +350,8 @@ class _Reader:
                 raise item.error("assume holds conditions such as 's_n > 0', or the words off the kink, no ties")
             for relation in Elaborator(self.names, snippet).relations(node):
                 found.append(relation)
-                if not any(isinstance(part, t.Entry) for part in relation.walk()):
-                    for fact in facts(relation):
-                        self.names.bounds.assume(fact)
+                for fact in facts(relation, {}):
+                    self.names.bounds.assume(fact)
         return tuple(found)
 
     def check_outputs_exist(self) -> None:
@@ -469,7 +468,9 @@ class _Reader:
             cases = self.cases(sentence, chain.conditions[number])
             for case in cases or (t.Case(),):
                 # a condition such as N = 3 may be what makes a subscript fit
-                with self.names.bounds.during(fact for condition in case.conditions for fact in facts(condition)):
+                with self.names.bounds.during(
+                    fact for condition in case.conditions for fact in facts(condition, self.names.labels)
+                ):
                     elaborator = Elaborator(self.names, snippet, sentence.words)
                     left, right, free = self.both_sides(elaborator, sentence, number)
             self.check_cases(sentence, chain.conditions[number], cases, free)
@@ -500,6 +501,9 @@ class _Reader:
         scoping = elaborator.scoping
         sides = [scoping.free(left), scoping.free(right)]
         for_all = self.for_all(sentence)
+        if not for_all <= {*sides[0], *sides[1]}:
+            assert sentence.chain.for_all is not None
+            raise snippet.error("an index behind for all is not free in the relation", *sentence.chain.for_all)
         for k in (0, 1):
             for name in sides[k]:
                 if sides[1 - k] and name not in sides[1 - k] and name not in for_all:

@@ -65,7 +65,7 @@ def _explain(snippet: Snippet, wrong: UnexpectedInput, text: str) -> Exception:
         token = wrong.token
         assert token.start_pos is not None and token.end_pos is not None
         if token.type in ("BEGIN_CASES", "END_CASES"):
-            return snippet.error("this environment is not where it can be read", token.start_pos, token.end_pos)
+            return snippet.error(r"cases are rows: value & \text{if } condition", token.start_pos, token.end_pos)
         return snippet.error("this sign does not fit here", token.start_pos, token.end_pos)
     if isinstance(wrong, UnexpectedCharacters):
         at = wrong.pos_in_stream or 0

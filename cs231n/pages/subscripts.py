@@ -6,7 +6,7 @@ is not stays an obligation: a factor such as ``\mathbf 1[0 \le e < H]`` beside t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NoReturn
@@ -46,7 +46,7 @@ class Subscripts:
         hint = ""
         if name == "d":
             hint = " (before a known name it makes a gradient)"
-        elif name.startswith("d") and len(name) > 1:
+        elif name.startswith("d") and len(name) > 1 and self.snippet.tex.startswith("\\mathrm", word.start):
             hint = f" (nor is {name[1:]}, of which it would be the gradient)"
         self.fail(f"{name} is neither declared nor defined{hint}", word)
 
@@ -165,9 +165,15 @@ class Subscripts:
             first = self._pending[mark]
             raise self.snippet.error(first.message, first.start, first.end)
 
+    def settle_within(self, node: s.Node) -> None:
+        """The same for the subscripts that stand inside a node."""
+        for one in self._pending:
+            if node.start <= one.start < node.end:
+                raise self.snippet.error(one.message, one.start, one.end)
+
     def discharge(self, mark: int, condition: t.Tree) -> None:
         """Drop the obligations since ``mark`` that a guard with this condition proves."""
-        given = facts(condition)
+        given = facts(condition, self.names.labels)
         if not given:
             return
         for obligation in self._pending[mark:]:
@@ -217,15 +223,17 @@ class Subscripts:
         self.fail("an index letter is expected here", node)
 
 
-def facts(condition: t.Tree) -> list[ranges.Poly]:
-    """What a condition on integers says, as polynomials that are ≥ 0."""
+def facts(condition: t.Tree, labels: Container[str]) -> list[ranges.Poly]:
+    """What a condition on integers says, as polynomials that are ≥ 0. One on real numbers says nothing here."""
     if isinstance(condition, t.Both):
-        return [fact for part in condition.conditions for fact in facts(part)]
+        return [fact for part in condition.conditions for fact in facts(part, labels)]
     if not isinstance(condition, t.Relation):
+        return []
+    if any(isinstance(part, t.Entry) and part.name not in labels for part in condition.walk()):
         return []
     left, right = ranges.polynomial(condition.left), ranges.polynomial(condition.right)
     up, down = ranges.minus(right, left), ranges.minus(left, right)
-    if up is None or down is None:
+    if up is None or down is None or any(c.denominator != 1 for c in up.values()):
         return []
     one: ranges.Poly = {(): Fraction(-1)}
     found: dict[str, list[ranges.Poly | None]] = {

@@ -48,12 +48,14 @@ def test_code_comments_and_prices_hold_no_formulas(text: str) -> None:
         "!!! note\n\n    text\n\n    $$ a $$",
         '1. item\n\n    ??? success "Solution"\n\n        $$ a $$',
         "text\n    $$ a $$",
+        "Note.[^1]\n\n[^1]: text\n\n    $$ a $$",
+        "Term\n:   text\n\n    $$ a $$",
         "`code` $$ a $$ `code`",
         "<!-- $b$ --> $$ a $$",
         "`<!--` $$ a $$ `-->`",
         "a ` lonely tick\n\n$$ a $$ `",
         "```\ncode\n```\n$$ a $$",
-        "    code\n\ntext\n\n$$ a $$".replace("    code\n\n", "x\n\n    code\n\n"),
+        "x\n\n    code\n\ntext\n\n$$ a $$",
     ],
 )
 def test_lists_and_admonitions_hold_formulas(text: str) -> None:

@@ -50,6 +50,10 @@ FORMULAS = {
     "range of an affine subscript": (r"$$ 0 = \sum_q z_{«sq+r+1»} $$", "not always inside its axis of length H"),
     "below the range": (r"$$ g_t = g_{«t-1»} $$", "not always inside its axis of length T"),
     "guarded from one side only": (r"$$ 0 = \mathbf 1[sq+r-1 < H]\, z_{«sq+r-1»} $$", "not always inside"),
+    "guard under a negative power": (r"$$ 0 = \mathbf 1[t > 0]\, g_{«t-1»}^{-2} $$", "not always inside"),
+    "guard about real numbers": (
+        r"$$ 0 = \mathbf 1[0 < \epsilon < 1]\, g_{«t-1»} $$", "not always inside"),
+    "guard by halves": (r"$$ 0 = \mathbf 1[t > 0.5]\, g_{«t-1»} $$", "not always inside"),
     "guard of another subscript": (r"$$ 0 = \mathbf 1[sq+r < H]\, z_{«sq+r+1»} $$", "not always inside"),
     "guard outside a function": (r"$$ 0 = \mathbf 1[t > 0]\, e^{g_{«t-1»}} $$", "not always inside"),
     "guard under a division": (r"$$ 0 = \frac{\mathbf 1[t > 0]}{g_{«t-1»}} $$", "not always inside"),
@@ -102,6 +106,7 @@ FORMULAS = {
     "function and more": (r"$$ a_j = «\log a_j N» $$", "does the argument of the function go on"),
     "function and division": (r"$$ a_j = «\log a_j / N» $$", "does the argument of the function go on"),
     "maximum and more": (r"$$ a_j = «\max_i x_{ij} N» $$", "does the argument of the function go on"),
+    "sum as an argument without brackets": (r"$$ a_j = \exp «{a_j + 1}» $$", "needs brackets"),
     "function to a power": (r"$$ a_j = «\log (a_j)^2» $$", "is the function or its argument raised"),
     "inverse function": (r"$$ a_j = «\tanh^{-1}»(a_j) $$", "inverse function"),
     "sum in invisible braces": (r"$$ a_j = 2 «{a_j + 1}» $$", "needs brackets"),
@@ -111,6 +116,9 @@ FORMULAS = {
     "two relations side by side": (r"$$ u_i = 1 \text{ or } «u_i = 2» $$", "words between formulas"),
     "or between conditions": (r"$$ u_i = 1 \text{ for } u_i > 0 «\text{ or }» u_i < 0 $$", "separated by commas"),
     "condition inside words": (r"$$ u_i = 1 «\text{ for u > 0}» $$", "the condition behind it"),
+    "no condition": (r"$$ u_i = 1 \qquad «\text{for }» $$", "the condition is missing"),
+    "for all of what is not free": (r"$$ u_i = 1 \qquad \text{for all } «j» $$", "not free in the relation"),
+    "for all with a condition": (r"$$ u_i = 1 \qquad \text{for all } «i > 0» $$", "index letters"),
     "expression behind a wide space": (r"$$ u_i = 1 \qquad «v_j» $$", "belongs to no relation"),
     # shapes
     "shapes of a sum": (r"$$ x = «x + v» $$", "shapes do not match: (N, D) and (D, 1)"),
@@ -155,6 +163,10 @@ FORMULAS = {
     "sign without operand": (r"$$ a_j = a_j + «\cdot» a_j $$", "does not fit here"),
     "unknown function": (r"$$ a_j = «\operatorname{relu}»(a_j) $$", "relu is not known"),
     "two arguments": (r"$$ a_j = «\exp(a_j, 1)» $$", "takes one argument"),
+    "a case without condition": (
+        r"$$ a_j = \begin{cases} 1 & a_j > 0 \\ 0 «\end{cases}» $$", "value & \\text{if } condition"),
+    "otherwise first": (
+        r"$$ a_j = \begin{cases} «1» & \text{otherwise} \\ 0 & a_j > 0 \end{cases} $$", "otherwise is the last"),
     "words in a formula": (r"$$ a_j = (a_j «\text{ or }» 1) $$", "words do not belong"),
     # Markdown
     "not closed": ("«$$ a_j = a_j»\n\nText.", "a blank line ends this display"),
