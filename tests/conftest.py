@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zlib
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +37,24 @@ def upstream(rng: np.random.Generator) -> Callable[..., np.ndarray]:
         return rng.normal(size=shape).astype(dtype)
 
     return draw
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep each file in one process; the items of a page, so that it is verified once; the site, so that it is built once.
+
+    This is what xdist's marks of groups are for, which pytest 9.2 ignores.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByPage(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            page = re.match(r"tests/test_(?:derivations|code)\.py::\w+\[(\S+\.md)\b", nodeid)
+            if page:
+                return page[1]
+            return "tests/site" if nodeid.startswith("tests/site/") else super()._split_scope(nodeid)
+
+    return ByPage(config, log)
 
 
 def chromium() -> str | None:

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from cs231n.checking.verdicts import PageResult, StatementResult
 from cs231n.checking.verify import check_page
 from cs231n.pages import PageError, book_pages, book_root, read_page
-from cs231n.pages.tree import Page, Statement
+from cs231n.pages.tree import Grad, Num, Page, Size, Statement
 
 FAMILIES = ("layers", "losses", "optim", "classifiers", "generative", "visualization")
 
@@ -33,20 +34,19 @@ def checked(name: str) -> PageResult:
     return check_page(read)
 
 
-def on_pages(*extra: pytest.MarkDecorator) -> Iterator[object]:
+def on_pages() -> Iterator[ParameterSet]:
     for path in book_pages():
         name = path.relative_to(book_root()).as_posix()
-        yield pytest.param(name, id=name, marks=[pytest.mark.xdist_group(name), *extra])
+        yield pytest.param(name, id=name)
 
 
-def statements() -> Iterator[object]:
+def statements() -> Iterator[ParameterSet]:
     """One item for each claim, mistake and unchecked relation, called ``layers/batchnorm.md:57 dx``."""
     for path in book_pages():
         name = path.relative_to(book_root()).as_posix()
-        group = pytest.mark.xdist_group(name)
         read = page(name)
         if isinstance(read, PageError):
-            yield pytest.param(name, -1, id=f"{name} cannot be read", marks=group)
+            yield pytest.param(name, -1, id=f"{name} cannot be read")
             continue
         taken: dict[str, int] = {}
         for number, statement in enumerate(read.statements):
@@ -56,11 +56,11 @@ def statements() -> Iterator[object]:
             taken[label] = taken.get(label, 0) + 1
             if taken[label] > 1:
                 label += f" {taken[label]}"
-            yield pytest.param(name, number, id=label, marks=group)
+            yield pytest.param(name, number, id=label)
 
 
 @pytest.mark.derivation
-@pytest.mark.parametrize(("name", "number"), statements())
+@pytest.mark.parametrize(("name", "number"), list(statements()))
 def test_statement(name: str, number: int) -> None:
     result = checked(name)
     if result.error is not None:
@@ -69,7 +69,10 @@ def test_statement(name: str, number: int) -> None:
     if not statement.ok:
         pytest.fail(f"docs/{name}:{statement.line}: {complaint(statement)}", pytrace=False)
     if statement.kind == "claim":
-        enough_mutants(name, page(name).statements[number], statement)
+        read = page(name)
+        assert isinstance(read, Page)
+        enough_mutants(name, read.statements[number], statement)
+        assert (statement.sizes == "fixed") == fixes_a_size(read.statements[number])
 
 
 def complaint(statement: StatementResult) -> str:
@@ -77,9 +80,10 @@ def complaint(statement: StatementResult) -> str:
 
 
 def enough_mutants(name: str, statement: Statement, result: StatementResult) -> None:
-    """A claim of which no altered copy can be refuted says nothing; one about a gradient says at least five things."""
-    is_gradient = type(statement.left).__name__ == "Grad"
-    least = 5 if is_gradient else 1
+    """A claim of which no altered copy is refuted says nothing; a gradient says more than "it is proportional to"."""
+    gradient = any(isinstance(side, Grad) for side in (statement.left, statement.right))
+    zero = any(isinstance(side, Num) and side.value == 0 for side in (statement.left, statement.right))
+    least = 5 if gradient and not zero else 1  # "dx = 0" has hardly a site to change
     assert result.mutants_refuted >= least, (
         f"docs/{name}:{statement.line}: only {result.mutants_refuted} of {result.mutants} mutants refuted, "
         f"need {least}: {statement.latex}"
@@ -87,7 +91,7 @@ def enough_mutants(name: str, statement: Statement, result: StatementResult) -> 
 
 
 @pytest.mark.derivation
-@pytest.mark.parametrize("name", on_pages())
+@pytest.mark.parametrize("name", list(on_pages()))
 def test_the_verdicts_are_those_of_the_page(name: str) -> None:
     """No statement is lost between reading and judging."""
     read = page(name)
@@ -98,16 +102,28 @@ def test_the_verdicts_are_those_of_the_page(name: str) -> None:
     ]
 
 
-@pytest.mark.derivation
-@pytest.mark.parametrize("name", on_pages())
-def test_nearly_everything_is_proved_for_all_sizes(name: str) -> None:
-    displayed = [s for s in checked(name).statements if s.display is not None and s.kind in ("claim", "unchecked")]
-    general = [s for s in displayed if s.verdict == "proved" and s.sizes == "all"]
-    assert len(general) >= 0.95 * len(displayed), [s.latex for s in displayed if s not in general]
+def fixes_a_size(statement: Statement) -> bool:
+    """Is it claimed "for N = 3" only?"""
+    return any(isinstance(c.left, Size) and c.op == "=" for case in statement.cases for c in case.conditions)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "the whole book"])
+def test_nearly_everything_is_claimed_for_all_sizes(family: str) -> None:
+    """At least 95 % of the displayed relations; that each claim is proved is said by the items above."""
+    pages = [page(path.relative_to(book_root()).as_posix()) for path in book_pages()]
+    displayed = [
+        statement
+        for read in pages
+        if isinstance(read, Page) and (family == "the whole book" or read.id.startswith(f"{family}/"))
+        for statement in read.statements
+        if statement.display is not None and statement.kind in ("claim", "unchecked")
+    ]
+    exceptions = [s for s in displayed if s.kind == "unchecked" or fixes_a_size(s)]
+    assert len(exceptions) <= 0.05 * len(displayed), [f"{s.line}: {s.latex}" for s in exceptions]
 
 
 @pytest.mark.derivation
-@pytest.mark.parametrize("name", on_pages())
+@pytest.mark.parametrize("name", list(on_pages()))
 def test_a_concept_page_tells_at_least_two_mistakes(name: str) -> None:
     read = page(name)
     if Path(name).parts[0] in FAMILIES and isinstance(read, Page):
