@@ -23,7 +23,7 @@ from cs231n.checking.attack import Point, Trials, confirm, differ
 from cs231n.checking.evaluate import DomainError, EvaluationError
 from cs231n.checking.formulas import constant, free_indices
 from cs231n.pages import tree as t
-from cs231n.pages.show import to_text
+from cs231n.pages.show import name_to_text, to_text
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,13 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
 
     # The sign of a whole side: of one side only, since -a = b and a = -b are the same; against 0 it says nothing.
     if constant(left) != 0 and constant(right) != 0:
+        two = t.Num(Fraction(2))
         if isinstance(right, _DERIVATIVES):
             add("sign of the left side flipped", _negated(left), right)
+            add("left side doubled", t.Mul((two, left)), right)
         else:
             add("sign of the right side flipped", left, _negated(right))
+            add("right side doubled", left, t.Mul((two, right)))
     if constant(left) == 0:
         add("left side 0 → 1", _ONE, right)
     if constant(right) == 0:
@@ -70,6 +73,11 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
         add(description, new, right)
     for description, new in _side(right, statement.free):
         add(description, left, new)
+    if page is not None:
+        for description, new in _other_tensors(left, page):
+            add(description, new, right)
+        for description, new in _other_tensors(right, page):
+            add(description, left, new)
     return found
 
 
@@ -188,6 +196,8 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
         case t.Relation(op):
             yield f"condition `{to_text(tree)}` reversed", replace(tree, op=_REVERSED[op])
         case t.Sum(index, body) | t.Extremum(_, index, body):
+            if isinstance(tree, t.Sum):
+                yield f"sum over `{index.name}` → mean", t.Div(tree, index.size)
             what = "sum" if isinstance(tree, t.Sum) else "extremum"
             if index not in free_indices(body):
                 yield f"{what} over `{index.name}` removed", body
@@ -195,6 +205,19 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
                 if other.size == index.size and other.name != index.name:
                     new_body = _renamed(body, index, other)
                     yield f"{what} over `{index.name}` removed, `{index.name}` → `{other.name}`", new_body
+
+
+def _other_tensors(tree: t.Tree, page: t.Page) -> Iterator[_Variant]:
+    """Each entry of a declared tensor replaced by that of another of the same shape."""
+    tensors = page.declarations.tensors
+    if isinstance(tree, t.Entry) and tree.subs and tree.name in tensors:
+        for other in tensors.values():
+            if other.name != tree.name and other.shape == tensors[tree.name].shape:
+                yield f"`{to_text(tree)}` → `{name_to_text(other.name)}`", replace(tree, name=other.name)
+    if not isinstance(tree, _DERIVATIVES):
+        for child, rebuild in _children(tree):
+            for description, new in _other_tensors(child, page):
+                yield description, rebuild(new)
 
 
 def _is_zero(tree: t.Tree) -> bool:
