@@ -14,8 +14,9 @@ from cs231n.pages import tree as t
 from cs231n.pages.code_map import read_code
 from cs231n.pages.declare import declare
 from cs231n.pages.document import Document, Formula, read_document
-from cs231n.pages.elaborate import Derivative, Elaborator
+from cs231n.pages.elaborate import Elaborator
 from cs231n.pages.errors import PageError, Snippet, Source
+from cs231n.pages.expressions import Derivative
 from cs231n.pages.frontmatter import Item, load
 from cs231n.pages.layout import TAG, Layout, RawChain, lay_out
 from cs231n.pages.matrix import Matrix, Value
