@@ -1,0 +1,223 @@
+"""The definitions of a page: read on demand, ordered, and the derivatives between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cs231n.pages import matrix
+from cs231n.pages import surface as s
+from cs231n.pages import tree as t
+from cs231n.pages.elaborate import Elaborator
+from cs231n.pages.errors import PageError, Snippet
+from cs231n.pages.expressions import Derivative
+from cs231n.pages.matrix import Matrix, Value
+from cs231n.pages.names import Names
+from cs231n.pages.sentence import Sentence
+
+
+@dataclass
+class _Defining:
+    """A definition that may not have been read yet. ``params`` None: the right side decides the shape."""
+
+    sentence: Sentence
+    word: s.Word
+    params: tuple[t.Index, ...] | None
+    definition: t.Definition | None = None
+    busy: bool = False
+
+
+class Definitions:
+    """Everything that the page defines. A definition in matrix notation is read as soon as its shape is asked for."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.defining: dict[str, _Defining] = {}
+        self.derivatives: list[tuple[Snippet, Derivative]] = []
+        names.shape_of = self.shape
+
+    # ------------------------------------------------------------------------------------------ which names
+
+    def announce(self, sentence: Sentence) -> None:
+        """Note what a definition defines."""
+        side, snippet = sentence.sides[0], sentence.snippet
+        items = s.one_term(side)
+        words = [i.base if isinstance(i, s.Scripted) else i for i in items or ()]
+        if len(words) == 2 and isinstance(words[0], s.Word) and words[0].name == "d" and isinstance(words[1], s.Word):
+            raise self.gradient_defined(snippet, side, words[1].name)
+        if items is None or len(items) != 1 or not isinstance(words[0], s.Word):
+            raise snippet.error("left of \\coloneqq stands one name with its indices", side.start, side.end)
+        item, word = items[0], words[0]
+        self.check_new(snippet, side, word)
+        params: list[t.Index] | None = None
+        if isinstance(item, s.Scripted):
+            if item.sup is not None:
+                raise snippet.error("a power cannot be defined: give it a name of its own", side.start, side.end)
+            params = []
+            for part in self.parameters(snippet, item.sub):
+                if part.name in [p.name for p in params]:
+                    raise snippet.error("the same index twice on the left of \\coloneqq", side.start, side.end)
+                index = self.names.indices[part.name]
+                params.append(t.Index(index.name, index.size, at=part.start))
+        self.names.defined.add(word.name)
+        self.defining[word.name] = _Defining(sentence, word, None if params is None else tuple(params))
+
+    def gradient_defined(self, snippet: Snippet, side: s.List, name: str) -> PageError:
+        message = f"d{name} is the gradient with respect to {name}, computed and never defined: claim it with ="
+        return snippet.error(message, side.start, side.end)
+
+    def check_new(self, snippet: Snippet, side: s.List, word: s.Word) -> None:
+        name = word.name
+        declared = self.names.declared(name)
+        if name in self.names.defined:
+            first = self.defining[name].sentence
+            line = snippet.source.line(first.snippet.start + first.sides[0].start)
+            raise snippet.error(f"{name} is already defined in line {line}", side.start, side.end)
+        if declared is not None:
+            kind = {"size": "a size", "index": "an index"}.get(declared, "declared in the front matter")
+            raise snippet.error(f"{name} is {kind} and cannot be defined", side.start, side.end)
+        if name == "d":
+            raise snippet.error(
+                "nothing but an index may be called d: before a name it makes a gradient", side.start, side.end
+            )
+
+    def check_gradient_names(self) -> None:
+        """Now that all names are known: no ``dv`` is defined beside a v."""
+        for name, one in self.defining.items():
+            if name.startswith("d") and self.names.known(name[1:]):
+                raise self.gradient_defined(one.sentence.snippet, one.sentence.sides[0], name[1:])
+
+    def parameters(self, snippet: Snippet, sub: s.List | None) -> Iterable[s.Word]:
+        for chain in sub.chains if sub is not None else ():
+            terms = chain.sums[0].terms
+            for item in terms[0][1].items:
+                word = item if isinstance(item, s.Word) else None
+                plain = not chain.ops and len(terms) == 1 and terms[0][0] == "+"
+                if word is None or not plain or word.name not in self.names.indices:
+                    raise snippet.error(
+                        "left of \\coloneqq every subscript is a declared index", chain.start, chain.end
+                    )
+                yield word
+
+    # ------------------------------------------------------------------------------------------ what they are
+
+    def shape(self, name: str) -> tuple[t.Tree, ...]:
+        params = self.defining[name].params
+        if params is None:
+            params = self.define(name).params
+        return tuple(index.size for index in params)
+
+    def define(self, name: str) -> t.Definition:
+        """Read the right side of a definition, unless that is done."""
+        one = self.defining[name]
+        if one.definition is not None:
+            return one.definition
+        snippet, side = one.sentence.snippet, one.sentence.sides[0]
+        if one.busy:
+            raise snippet.error(f"{name} is defined by itself", side.start, side.end)
+        one.busy = True
+        elaborator = Elaborator(self.names, snippet, one.sentence.words)
+        value = self.elaborate(elaborator, one.sentence, 1)
+        params = one.params
+        if params is None:
+            params, value = self.free_params(one, elaborator, value)
+        elif isinstance(value, Matrix):
+            message = f"the left side is a number for each of its indices, the right side is {matrix.show(value)}"
+            raise snippet.error(message, one.sentence.sides[1].start, one.sentence.sides[1].end)
+        for index in elaborator.scoping.free(value).values():
+            if index.name not in {p.name for p in params}:
+                raise one.sentence.at_index(1, index.name, f"the index {index.name} is no parameter of {name}")
+        one.params = params
+        one.definition = t.Definition(name, params, value)
+        return one.definition
+
+    def read_all(self) -> dict[str, t.Definition]:
+        """All definitions, each after those it uses."""
+        for name in self.defining:
+            self.define(name)
+        return self.in_order()
+
+    def elaborate(self, elaborator: Elaborator, sentence: Sentence, number: int) -> Value:
+        """Understand one side of a sentence, and note its derivatives."""
+        value = elaborator.side(sentence.sides[number])
+        self.derivatives += [(sentence.snippet, d) for d in elaborator.derivatives]
+        elaborator.derivatives = []
+        if all(condition is None for condition in sentence.chain.conditions):
+            sentence.values[number] = value
+        return value
+
+    def free_params(self, one: _Defining, elaborator: Elaborator, value: Value) -> tuple[tuple[t.Index, ...], t.Tree]:
+        """The parameters of a definition in matrix notation: a column has one, a matrix two."""
+        if not isinstance(value, Matrix):
+            return (), value
+        snippet, side = one.sentence.snippet, one.sentence.sides[1]
+        shape = list(value.shape)
+        if any(axis is None for axis in shape):
+            raise snippet.error(r"the length of the ones is open here: write \mathbf 1_N", side.start, side.end)
+        if len(shape) == 2 and matrix.is_one(shape[0]):
+            raise snippet.error("a row cannot be defined: define the column, its transpose", side.start, side.end)
+        column = len(shape) == 2 and matrix.is_one(shape[1])
+        indices = [elaborator.letters.fresh(axis) for axis in (shape[:1] if column else shape) if axis is not None]
+        tree = value.at([*indices, matrix.ZERO] if column else indices)
+        return tuple(indices), tree
+
+    # ------------------------------------------------------------------------------------------ all together
+
+    def uses(self, tree: t.Tree) -> list[str]:
+        """The defined names that a formula is made of. A gradient is made of what its outputs are made of."""
+        found: dict[str, None] = {}
+        for node in tree.walk():
+            if isinstance(node, t.Entry) and node.name in self.defining:
+                found[node.name] = None
+            elif isinstance(node, t.Grad):
+                found.update(dict.fromkeys(output.name for output in self.names.outputs))
+        return list(found)
+
+    def in_order(self) -> dict[str, t.Definition]:
+        """The definitions, each after those it uses."""
+        done: dict[str, t.Definition] = {}
+        open_: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in done:
+                return
+            one = self.defining[name]
+            assert one.definition is not None
+            if name in open_:
+                side = one.sentence.sides[0]
+                circle = " → ".join([*open_[open_.index(name) :], name])
+                raise one.sentence.snippet.error(f"{name} is defined by itself ({circle})", side.start, side.end)
+            open_.append(name)
+            for used in self.uses(one.definition.value):
+                visit(used)
+            open_.pop()
+            done[name] = one.definition
+
+        for name in self.defining:
+            visit(name)
+        return done
+
+    def of(self, sentence: Sentence) -> t.Definition:
+        """The definition that a sentence begins with."""
+        return self.define(next(name for name, one in self.defining.items() if one.sentence is sentence))
+
+    def check_derivatives(self, definitions: dict[str, t.Definition]) -> None:
+        """A derivative along no path would be 0, and nobody writes that on purpose."""
+        own = {name: {n.name for n in d.value.walk() if isinstance(n, t.Entry)} for name, d in definitions.items()}
+        reach: dict[str, set[str]] = {}
+        for name in definitions:  # in order: what a definition uses comes before it
+            reach[name] = set(own[name]).union(*(reach.get(used, set()) for used in own[name]))
+        for snippet, one in self.derivatives:
+            span = one.start, one.end
+            if one.kind == "gradient":
+                outputs = [o.name for o in self.names.outputs]
+                if not any(one.wrt == o or one.wrt in reach[o] for o in outputs):
+                    message = f"no path leads from {one.wrt} to the output {', '.join(outputs)}: it has no gradient"
+                    raise snippet.error(message, *span)
+            elif one.of not in definitions:
+                raise snippet.error(f"{one.of} is an input: it depends on nothing", *span)
+            elif one.kind == "partial" and one.wrt not in own[one.of]:
+                message = f"{one.wrt} does not stand on the defining line of {one.of}; for all paths write \\mathrm d"
+                raise snippet.error(message, *span)
+            elif one.kind == "total" and one.wrt not in reach[one.of]:
+                raise snippet.error(f"{one.of} does not depend on {one.wrt}", *span)
