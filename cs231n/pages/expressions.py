@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cs231n.pages import matrix
 from cs231n.pages import surface as s
@@ -29,13 +30,18 @@ class Derivative:
 class Expressions:
     """Elaborates the formulas of one snippet. The methods that follow one another are in the classes below this one."""
 
-    def __init__(self, names: Names, snippet: Snippet, taken: Iterable[str] = ()) -> None:
+    def __init__(self, names: Names, snippet: Snippet, taken: Callable[[], Iterable[str]] = tuple) -> None:
         self.names, self.snippet = names, snippet
         self.derivatives: list[Derivative] = []
         self.scoping = Scoping()
-        self.letters = matrix.Letters(names.indices.values(), taken)
+        self._taken = taken
         self.subs = Subscripts(names, snippet)
         self._in_norm = False
+
+    @cached_property
+    def letters(self) -> matrix.Letters:
+        """Index letters for matrix notation."""
+        return matrix.Letters(self.names.indices.values(), self._taken())
 
     def sum(self, node: s.Sum) -> Value:
         """Terms with their signs."""

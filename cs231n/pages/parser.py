@@ -143,9 +143,6 @@ class _Build(Transformer):
     def listing(self, c: list) -> s.List:
         return s.List(*_span(c), tuple(c[::2]), tuple("," if sep == "," else "and" for sep in c[1::2]))
 
-    def sep(self, c: list) -> Token:
-        return c[0]
-
     def chain(self, c: list) -> s.Chain:
         return s.Chain(*_span(c), tuple(c[::2]), tuple(RELATIONS[str(op)] for op in c[1::2]))
 
@@ -172,9 +169,6 @@ class _Build(Transformer):
 
     def script(self, c: list) -> tuple[Token, s.List]:
         return c[0], c[1]
-
-    def atom(self, c: list) -> s.Node:
-        return c[0]
 
     def arg(self, c: list) -> s.List:
         node = c[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from cs231n.pages import surface as s
 from cs231n.pages.document import Formula
@@ -26,7 +25,6 @@ class Sentence:
     def snippet(self) -> Snippet:
         return self.formula.snippet
 
-    @cached_property
     def words(self) -> set[str]:
         """All names in it, among them the index letters that matrix notation must not use again."""
         return {part.name for side in self.sides for part in side.parts() if isinstance(part, s.Word)}
