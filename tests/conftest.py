@@ -41,7 +41,7 @@ def upstream(rng: np.random.Generator) -> Callable[..., np.ndarray]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep each file in one process; the items of a page, so that it is verified once; the site, so that it is built once.
+    """Keep each file in one process, the items of a page (it is verified once), and the site (it is built once).
 
     This is what xdist's marks of groups are for, which pytest 9.2 ignores.
     """
