@@ -41,7 +41,7 @@ class Base:
         zero_outside: a declared tensor counts as 0 at a subscript out of its range; a named quantity does not.
         classes: for integer tensors, the size that bounds the values: 0 ≤ value < classes.
         generic: its values are not special on a set of positive measure (no mask, no named quantity).
-        integer: an integer parameter such as an exponent.
+        binary: its only values are 0 and 1.
     """
 
     name: str
@@ -50,11 +50,12 @@ class Base:
     zero_outside: bool = True
     classes: Poly | None = None
     generic: bool = True
+    binary: bool = False
 
     @property
     def key(self) -> str:
         classes = self.classes.key if self.classes is not None else ""
-        flags = f"{self.sign[:4]}{'z' if self.zero_outside else ''}{'g' if self.generic else ''}"
+        flags = f"{self.sign[:4]}{'z' if self.zero_outside else ''}{'g' if self.generic else ''}{'b' if self.binary else ''}"
         return f"{self.name}!{flags}!{classes}"
 
 

@@ -65,6 +65,8 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
         else:
             add("sign of the right side flipped", left, _negated(right))
             add("right side doubled", left, t.Mul((two, right)))
+        if not isinstance(right, (t.Add, t.Num)):
+            add("right side dropped", left, t.Num(Fraction(0)))
     if constant(left) == 0:
         add("left side 0 → 1", _ONE, right)
     if constant(right) == 0:
@@ -74,9 +76,9 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
     for description, new in _side(right, statement.free):
         add(description, left, new)
     if page is not None:
-        for description, new in _other_tensors(left, page):
+        for description, new in _entries(left, page):
             add(description, new, right)
-        for description, new in _other_tensors(right, page):
+        for description, new in _entries(right, page):
             add(description, left, new)
     return found
 
@@ -207,16 +209,18 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
                     yield f"{what} over `{index.name}` removed, `{index.name}` → `{other.name}`", new_body
 
 
-def _other_tensors(tree: t.Tree, page: t.Page) -> Iterator[_Variant]:
-    """Each entry of a declared tensor replaced by that of another of the same shape."""
+def _entries(tree: t.Tree, page: t.Page) -> Iterator[_Variant]:
+    """Each entry squared, and each of a declared tensor replaced by that of another of the same shape."""
     tensors = page.declarations.tensors
+    if isinstance(tree, t.Grad) or (isinstance(tree, t.Entry) and tree.name not in page.declarations.labels):
+        yield f"`{to_text(tree)}` squared", t.Pow(tree, t.Num(Fraction(2)))
     if isinstance(tree, t.Entry) and tree.subs and tree.name in tensors:
         for other in tensors.values():
             if other.name != tree.name and other.shape == tensors[tree.name].shape:
                 yield f"`{to_text(tree)}` → `{name_to_text(other.name)}`", replace(tree, name=other.name)
-    if not isinstance(tree, _DERIVATIVES):
+    if not isinstance(tree, (*_DERIVATIVES, t.Entry)):
         for child, rebuild in _children(tree):
-            for description, new in _other_tensors(child, page):
+            for description, new in _entries(child, page):
                 yield description, rebuild(new)
 
 

@@ -40,7 +40,10 @@ class Lowering:
         declared, bases = self.page.declarations, self.system.bases
         for d in declared.tensors.values():
             sign = self.signs.assumed.get(d.name, d.sign)
-            bases[d.name] = Base(d.name, self._sizes(d.shape), sign, generic=not d.values)
+            if d.values and not sign and min(d.values) >= 0:
+                sign = "nonnegative"
+            binary = set(d.values) == {0, 1}
+            bases[d.name] = Base(d.name, self._sizes(d.shape), sign, generic=not d.values, binary=binary)
         for label in declared.labels.values():
             bases[label.name] = Base(label.name, self._sizes(label.shape), classes=self.size(label.classes))
         for output in declared.outputs:

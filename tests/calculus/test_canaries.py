@@ -20,7 +20,8 @@ sizes: {N: rows, M: columns, n: fewer, H: height, h: less, s: stride, P: windows
 indices: {i k m: N, j l: M, a b: n, p q: P, r: R, t: H, z: h}
 tensors:
   {x: [N, M], A: [N, N], B: [N, n], C: [H, h], u: [N], w: [N], v: [M], g: [P], K: [R], f: [H],
-   pos: {shape: [N], sign: positive}}
+   pos: {shape: [N], sign: positive}, mask: {shape: [N], gradient: false, values: [0, 1]},
+   sign: {shape: [N], gradient: false, values: [-1, 1]}}
 scalars: {c: real, e: positive}
 labels: {y: {shape: [N], classes: M}}
 EXTRA
@@ -82,6 +83,11 @@ FALSE = {
     # sums that only look alike
     "row sums by column weights": r"$$ \sum_{i,k} A_{ik} u_i = \sum_{i,k} A_{ik} u_k $$",
     "power by a free base": r"$$ u_i^0 = 2 $$",
+    "a square may be 0": r"$$ \mathbf 1[(u_i - u_k)^2 > 0] = 1 \qquad \text{for all } i, k $$",
+    "a mask is no sign": r"$$ \mathrm{sign}_i^2 = \mathrm{sign}_i $$",
+    "a mask may be 0 where something is positive": (
+        r"$$ \mathbf 1[\mathrm{mask}_i u_i > 0] + \mathbf 1[-\mathrm{mask}_i u_i > 0] = 1 $$"
+    ),
     "one for an indicator": r"$$ \mathbf 1[u_i > 0] = 1 $$",
     "mean of a ratio": r"$$ \sum_i \frac{u_i}{pos_i} = \frac{\sum_i u_i}{\sum_i pos_i} $$".replace(
         "pos_i", r"\mathrm{pos}_i"
@@ -112,6 +118,7 @@ DERIVATIVES = {
 }
 
 TRUE = {
+    "a mask of zeros and ones": r"$$ \mathrm{mask}_i^3 u_i = \mathrm{mask}_i u_i $$",
     "delta over its own range": r"$$ \sum_i \delta_{ik} = 1 $$",
     "delta and a tensor": r"$$ \sum_i \delta_{ik} u_i = u_k $$",
     "delta in exp": r"$$ \sum_i \exp(\delta_{ik}) = N - 1 + e^{1} $$".replace("e^{1}", r"\exp(1)"),
@@ -123,6 +130,7 @@ TRUE = {
     "root of a square": r"$$ \sqrt{u_i^2} = |u_i| $$",
     "log of positives": r"$$ \log(\mathrm{pos}_i e) = \log(\mathrm{pos}_i) + \log(e) $$",
     "kink": r"$$ \mathbf 1[u_i > 0] + \mathbf 1[-u_i > 0] = 1 $$",
+    "a square is positive off its zeros": r"$$ \mathbf 1[u_i^2 > 0] = 1 $$",
     "moduli": r"$$ |u_i| = \max(0, u_i) + \max(0, -u_i) $$",
     "tanh by exponentials": r"$$ \tanh(u_i) = \frac{\exp(u_i) - \exp(-u_i)}{\exp(u_i) + \exp(-u_i)} $$",
     "softplus and sigmoid": r"$$ \log(\operatorname{sigmoid}(u_i)) = -\operatorname{softplus}(-u_i) $$",

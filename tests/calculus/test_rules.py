@@ -140,7 +140,11 @@ class Maker:
 
     def mark(self, scope: tuple[str, ...], depth: int) -> t.Tree:
         row, other, column = self.letter(scope, N), self.letter(scope, N), self.letter(scope, D)
-        options: list[t.Tree] = [t.Indicator(t.Relation(">", self.formula(scope, depth - 1), self.entry(scope)))]
+        square = t.Pow(self.entry(scope), t.Num(Fraction(2)))
+        options: list[t.Tree] = [
+            t.Indicator(t.Relation(">", self.formula(scope, depth - 1), self.entry(scope))),
+            t.Indicator(t.Relation(">", square, t.Num(Fraction(0)))),
+        ]
         if row and other:
             options += [t.Delta(row, other), t.Delta(row, t.Add((other, t.Num(Fraction(1)))))]
             options += [t.Indicator(t.Relation(self.rng.choice(["<=", "<", ">=", ">", "!="]), row, other))]

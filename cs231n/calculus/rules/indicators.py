@@ -98,6 +98,8 @@ def step(e: Poly) -> Poly:
         return UNIT
     if poly_sign(-e) in (POSITIVE, "nonnegative"):
         return ZERO
+    if sign == "nonnegative" and can_flip(e):
+        return off_its_zeros()
     e = _positive_part(e)
     if leading(e) < 0 and can_flip(e):
         return other_side(e)
@@ -109,6 +111,13 @@ def other_side(e: Poly) -> Poly:
     """1[e > 0] = 1 − 1[−e > 0] off the kink, where e vanishes for no choice of the indices."""
     need(OFF_THE_KINK)
     return UNIT - Poly.atom(Atom("pos", -e))
+
+
+@rule
+def off_its_zeros() -> Poly:
+    """1[e > 0] = 1 off the kink for an e that is nowhere negative and vanishes for no choice of the indices."""
+    need(OFF_THE_KINK)
+    return UNIT
 
 
 def _positive_part(e: Poly) -> Poly:

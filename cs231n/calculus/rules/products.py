@@ -72,7 +72,7 @@ def _collect(out: dict[Mono, Number], m: Mono, c: Number) -> None:
 def product(factors: dict[Atom, Number]) -> Poly:
     """A product of atoms, normalised by the rules for products."""
     plain = {a: e for a, e in factors.items() if e}
-    if not any(a.is_indicator or a.kind in _SPECIAL for a in plain):
+    if not any(a.is_indicator or a.kind in _SPECIAL or (a.kind == "entry" and a.data[0].binary) for a in plain):
         return Poly({frozenset(plain.items()): 1})
     for apply in (idempotent, whole_powers, pythagoras, one_name_under_a_delta, argmax_of_one):
         done = apply(plain)
@@ -84,13 +84,12 @@ def product(factors: dict[Atom, Number]) -> Poly:
 
 @rule
 def idempotent(factors: dict[Atom, Number]) -> Poly | None:
-    """1[·]ᵏ = 1[·] for k ≥ 1. A division by an indicator is refused."""
+    """1[·]ᵏ = 1[·] for k > 0, and mᵏ = m for a tensor m of zeros and ones. A division by an indicator is refused."""
     for a, e in factors.items():
-        if a.is_indicator and e != 1:
-            if not isinstance(e, int) and e > 0 or isinstance(e, int) and e > 1:
-                factors[a] = 1
-            else:
-                raise Undecided("division by an indicator")
+        if a.is_indicator and e < 0:
+            raise Undecided("division by an indicator")
+        if e > 0 and (a.is_indicator or (a.kind == "entry" and a.data[0].binary)):
+            factors[a] = 1
     return None
 
 
