@@ -255,24 +255,33 @@ def _unbroken(before: str, math: str, mark: str, after: str) -> str:
 
 
 class Tables(Treeprocessor):
-    """Where the corner of a table is empty, its first column holds the heads of its rows. A head all empty goes."""
+    """Where the corner of a table is empty, its first column holds the heads of its rows. A head all empty goes.
+
+    A cell with nothing but a formula stays a cell: there are readers of screens for which such a head is empty.
+    """
 
     def run(self, root: etree.Element) -> None:
         """Change all such tables."""
         for table in root.iter("table"):
             head, body = table.find("thead"), table.find("tbody")
-            if head is None or body is None:
+            corner = head.find("tr/th") if head is not None else None
+            if head is None or body is None or corner is None or _words(corner) or len(corner):
                 continue
-            empty = [not ((cell.text or "").strip() or len(cell)) for cell in head.iter("th")]
-            if not empty or not empty[0]:
-                continue
-            if all(empty):
-                table.remove(head)
+            if any(_words(cell) or len(cell) for cell in head.iter("th")):
+                for cell in [cell for cell in head.iter("th") if not _words(cell)]:
+                    cell.tag = "td"
             else:
-                next(head.iter("th")).tag = "td"
+                table.remove(head)
             for row in body.iter("tr"):
-                row[0].tag = "th"
-                row[0].set("scope", "row")
+                if _words(row[0]):
+                    row[0].tag = "th"
+                    row[0].set("scope", "row")
+
+
+def _words(cell: etree.Element) -> str:
+    """The text of a cell outside its formulas."""
+    inside = "".join(_words(child) + (child.tail or "") for child in cell)
+    return "" if cell.get("class") == "m" else ((cell.text or "") + inside).strip()
 
 
 class Graph(Postprocessor):

@@ -1,4 +1,4 @@
-// Two conveniences; without scripts nothing else is lost.
+// Conveniences; without scripts nothing else is lost.
 (() => {
   // Copy the TeX of a formula. One listener on the document survives instant navigation.
   document.addEventListener("click", async (event) => {
@@ -15,11 +15,13 @@
   });
 
   // Boxes that can scroll are in the tab order, so that the keyboard can scroll them; those that need not, leave it.
-  const boxes = () => document.querySelectorAll(".eq__math, .graph__scroll");
   const settle = () => {
-    for (const box of boxes()) {
-      if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
-      else box.removeAttribute("tabindex");
+    for (const box of document.querySelectorAll(".eq__math, .graph__scroll, .md-typeset__scrollwrap")) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.setAttribute("tabindex", "0");
+        box.setAttribute("role", "group");
+        if (!box.hasAttribute("aria-label")) box.setAttribute("aria-label", "Table");
+      } else box.removeAttribute("tabindex");
     }
   };
   let waiting = 0;
@@ -28,5 +30,10 @@
     waiting = setTimeout(settle, 200);
   });
   document.fonts?.ready.then(settle);
-  window.document$?.subscribe(settle);
+  window.document$?.subscribe(() => setTimeout(settle));
+
+  // Material puts each copy button of a code block into a <nav> of its own; a list of landmarks has no use for them.
+  new MutationObserver(() => {
+    for (const nav of document.querySelectorAll("nav.md-code__nav:not([role])")) nav.setAttribute("role", "none");
+  }).observe(document.body, { childList: true, subtree: true });
 })();
