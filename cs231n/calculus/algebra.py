@@ -55,8 +55,8 @@ class Base:
     @property
     def key(self) -> str:
         classes = self.classes.key if self.classes is not None else ""
-        flags = f"{self.sign[:4]}{'z' if self.zero_outside else ''}{'g' if self.generic else ''}{'b' if self.binary else ''}"
-        return f"{self.name}!{flags}!{classes}"
+        flags = "".join(f for f, on in (("z", self.zero_outside), ("g", self.generic), ("b", self.binary)) if on)
+        return f"{self.name}!{self.sign[:4]}{flags}!{classes}"
 
 
 class Var:

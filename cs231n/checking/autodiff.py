@@ -146,6 +146,8 @@ class Translation:
                     a, b = np.broadcast_arrays(self.lib.plain(best), self.lib.plain(other))
                     best = self.lib.where(a > b if fn == "max" else a < b, best, other)
                 return best
+            case t.Call("pi", ()):
+                return self.lib.constant(np.pi)
             case t.Call(fn, (arg,)):
                 return self.lib.function(fn)(self.value(arg, scope))
             case t.Sum(index, body):

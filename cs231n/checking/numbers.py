@@ -110,7 +110,7 @@ FLOAT = Numbers(
         "sigmoid": _sigmoid,
         "softplus": _softplus,
         "rpow": math.pow,  # raises ValueError for a negative base and for 0 to a negative power
-        "two_over_sqrt_pi": lambda: 2.0 / math.sqrt(math.pi),
+        "pi": lambda: math.pi,
     },
 )
 
@@ -160,7 +160,7 @@ def real(digits: int) -> Numbers:
             "sigmoid": lambda u: 1 / (1 + ctx.exp(-u)),
             "softplus": softplus,
             "rpow": rpow,
-            "two_over_sqrt_pi": lambda: 2 / ctx.sqrt(ctx.pi),
+            "pi": lambda: +ctx.pi,
         },
     )
 
@@ -181,7 +181,7 @@ EXACT = Numbers(
         **_COMMON,
         "F": Fraction,
         "rpow": _rational_power,
-        **dict.fromkeys(("sqrt", "exp", "log", "tanh", "sin", "cos", "erf", "sigmoid", "softplus"), _irrational),
+        **dict.fromkeys(("sqrt", "exp", "log", "tanh", "sin", "cos", "erf", "sigmoid", "softplus", "pi"), _irrational),
     },
 )
 
@@ -358,7 +358,7 @@ def _dual_functions(numbers: Numbers) -> dict[str, Callable[..., Any]]:
         "tanh": lift(tanh, lambda u, v: 1 - v * v),
         "sin": lift(sin, lambda u, v: cos(u)),
         "cos": lift(cos, lambda u, v: -sin(u)),
-        "erf": lift(erf, lambda u, v: f["two_over_sqrt_pi"]() * exp(-u * u)),
+        "erf": lift(erf, lambda u, v: 2 / f["sqrt"](f["pi"]()) * exp(-u * u)),
         "sigmoid": lift(sigmoid, lambda u, v: v * (1 - v)),
         "softplus": lift(softplus, lambda u, v: sigmoid(u)),
         "rpow": power,

@@ -178,6 +178,8 @@ class Lowering:
                 return rules.odd_or_even(fn, args[0])
             case "abs":
                 return rules.absolute(args[0])
+            case "pi":
+                return Poly.atom(Atom("pi"))
             case "max" | "min":
                 out = args[0]
                 for a in args[1:]:

@@ -24,6 +24,8 @@ class Quantities(Expressions):
                 argument = self._inner(sup)
                 self.subs.settle(mark)
                 return self._lift(lambda a: t.Call("exp", (a,), at=item.start), [argument], item)
+            if name == "pi" and sub is None:
+                return self._power(t.Call("pi", (), at=item.start), sup, item)
             if name == "delta" and sub is not None:
                 return self._power(self._delta(item, sub), sup, item)
             numbered = self._numbered(word, sub)

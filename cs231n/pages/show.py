@@ -70,6 +70,8 @@ def _write(tree: t.Tree) -> tuple[str, int]:
             return rf"\sqrt{{{to_text(arg)}}}", _FACTOR
         case t.Call("abs", (arg,)):
             return f"|{to_text(arg)}|", _FACTOR
+        case t.Call("pi", ()):
+            return r"\pi", _ATOM
         case t.Call(fn, args):
             head = rf"\{fn}" if fn in _BACKSLASHED else rf"\operatorname{{{fn}}}"
             return f"{head}({', '.join(map(to_text, args))})", _FACTOR

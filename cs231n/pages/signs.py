@@ -118,7 +118,7 @@ class Signs:
 
     def _call(self, fn: str, args: list[str]) -> str:
         match fn:
-            case "exp" | "sigmoid" | "softplus":
+            case "exp" | "sigmoid" | "softplus" | "pi":
                 return POSITIVE
             case "sqrt":
                 return POSITIVE if args[0] == POSITIVE else NONNEGATIVE

@@ -128,6 +128,7 @@ FUNCTIONS: dict[str, int | None] = {
     "abs": 1,
     "max": None,
     "min": None,
+    "pi": 0,  # the constant, unless the page declares a name pi
 }
 
 

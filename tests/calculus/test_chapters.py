@@ -37,14 +37,19 @@ $$ dQ_{af} = \frac{1}{\sqrt E} \sum_j dS_{aj} K_{jf} $$
 
 $$ dK_{bf} = \frac{1}{\sqrt E} \sum_i dS_{ib} Q_{if} $$
 
-$$ dK_{bf} = \frac{1}{\sqrt E} \sum_i P_{ib}\Big(\sum_d \mathrm{dout}_{id} V_{bd} - \sum_d \mathrm{dout}_{id}\,\mathrm{out}_{id}\Big) Q_{if} $$
+$$
+dK_{bf}
+= \frac{1}{\sqrt E} \sum_i P_{ib}\Big(\sum_d \mathrm{dout}_{id} V_{bd} - \sum_d \mathrm{dout}_{id}\,\mathrm{out}_{id}\Big) Q_{if}
+$$
 
 $$ dK_{bf} \neq \frac{1}{\sqrt E} \sum_i P_{ib}\,dP_{ib} Q_{if} $$
 
 $$ dQ_{af} \neq \sum_j dS_{aj} K_{jf} $$
 """,
     "convolution": r"""
-sizes: {N: images, C: channels, F: filters, H: height, W: width, R: rows, Q: columns, P: output rows, U: output columns, s: stride}
+sizes:
+  {N: images, C: channels, F: filters, H: height, W: width, R: rows, Q: columns, P: output rows, U: output columns,
+   s: stride}
 indices: {n m: N, c b: C, f g: F, h: H, w: W, r k: R, q l: Q, p: P, u: U}
 tensors: {X: [N, C, H, W], A: [F, C, R, Q], dout: [N, F, P, U]}
 assume: ["H \\ge s(P-1)+R", "W \\ge s(U-1)+Q"]
@@ -54,7 +59,10 @@ $$ \mathrm{out}_{nfpu} := \sum_{c,r,q} X_{n,c,sp+r,su+q} A_{fcrq} $$
 
 $$ dA_{gbkl} = \sum_{n,p,u} \mathrm{dout}_{ngpu} X_{n,b,sp+k,su+l} $$
 
-$$ dX_{mbhw} = \sum_{f,p,u} \mathrm{dout}_{mfpu}\,\mathbf 1[0 \le h-sp < R]\,\mathbf 1[0 \le w-su < Q]\,A_{f,b,h-sp,w-su} $$
+$$
+dX_{mbhw}
+= \sum_{f,p,u} \mathrm{dout}_{mfpu}\,\mathbf 1[0 \le h-sp < R]\,\mathbf 1[0 \le w-su < Q]\,A_{f,b,h-sp,w-su}
+$$
 
 $$ dX_{mbhw} = \sum_{f,p,u,r,q} \mathrm{dout}_{mfpu} A_{fbrq}\,\delta_{h,sp+r}\,\delta_{w,su+q} $$
 
@@ -99,11 +107,17 @@ $$ m_h := \operatorname{sigmoid}(\mathrm{ao}_h) \tanh(p_h) $$
 
 $$ T_k := \mathrm{dp}_k + \mathrm{dm}_k \operatorname{sigmoid}(\mathrm{ao}_k)(1 - (\tanh(p_k))^2) $$
 
-$$ d\mathrm{ai}_k = T_k \tanh(\mathrm{ag}_k) \operatorname{sigmoid}(\mathrm{ai}_k)(1 - \operatorname{sigmoid}(\mathrm{ai}_k)) $$
+$$
+d\mathrm{ai}_k
+= T_k \tanh(\mathrm{ag}_k) \operatorname{sigmoid}(\mathrm{ai}_k)(1 - \operatorname{sigmoid}(\mathrm{ai}_k))
+$$
 
 $$ dc_k = T_k \operatorname{sigmoid}(\mathrm{af}_k) $$
 
-$$ dc_k \neq \mathrm{dm}_k \operatorname{sigmoid}(\mathrm{ao}_k)(1 - (\tanh(p_k))^2) \operatorname{sigmoid}(\mathrm{af}_k) $$
+$$
+dc_k
+\neq \mathrm{dm}_k \operatorname{sigmoid}(\mathrm{ao}_k)(1 - (\tanh(p_k))^2) \operatorname{sigmoid}(\mathrm{af}_k)
+$$
 """,
     "NT-Xent": r"""
 sizes: {A: views, E: features}
@@ -135,7 +149,10 @@ $$ s_n := \sqrt{\sum_d z_{nd}^2} $$
 
 $$ \mathrm{out}_{nd} := \frac{z_{nd}}{s_n} $$
 
-$$ dz_{nf} = \frac{1}{s_n}\Big(\mathrm{dout}_{nf} - \mathrm{out}_{nf} \sum_e \mathrm{dout}_{ne}\,\mathrm{out}_{ne}\Big) $$
+$$
+dz_{nf}
+= \frac{1}{s_n}\Big(\mathrm{dout}_{nf} - \mathrm{out}_{nf} \sum_e \mathrm{dout}_{ne}\,\mathrm{out}_{ne}\Big)
+$$
 """,
     "hinge loss": r"""
 sizes: {N: examples, D: features, C: classes}
@@ -171,7 +188,10 @@ $$ \sum_r \mathbf 1[x_{sp+r} = \mathrm{out}_p] = 1 $$
 
 $$ \sum_r \mathbf 1[x_{sp+r} = \mathrm{out}_p]\,x_{sp+r} = \mathrm{out}_p $$
 
-$$ \sum_k \mathbf 1[x_{sp+r} = \mathrm{out}_p]\,\mathbf 1[x_{sp+k} = \mathrm{out}_p] = \mathbf 1[x_{sp+r} = \mathrm{out}_p] $$
+$$
+\sum_k \mathbf 1[x_{sp+r}
+= \mathrm{out}_p]\,\mathbf 1[x_{sp+k} = \mathrm{out}_p] = \mathbf 1[x_{sp+r} = \mathrm{out}_p]
+$$
 
 $$ dx_h = \sum_{p,r} \mathrm{dout}_p\,\mathbf 1[x_{sp+r} = \mathrm{out}_p]\,\delta_{h,sp+r} $$
 
@@ -193,6 +213,19 @@ $$ M_x := \frac{p_x + q_x}{2} $$
 
 $$
 V = \sum_x \Big(p_x \log\Big(\frac{p_x}{M_x}\Big) + q_x \log\Big(\frac{q_x}{M_x}\Big)\Big) - 2\log(2)
+$$
+""",
+    "GELU": r"""
+sizes: {N: numbers}
+indices: {i: N}
+tensors: {x: [N], dout: [N]}
+output: out
+---
+$$ \mathrm{out}_i := \frac{x_i}{2}\Big(1 + \operatorname{erf}\Big(\frac{x_i}{\sqrt 2}\Big)\Big) $$
+
+$$
+dx_i = \mathrm{dout}_i \Big( \frac{1}{2}\Big(1 + \operatorname{erf}\Big(\frac{x_i}{\sqrt 2}\Big)\Big)
++ \frac{x_i}{\sqrt{2\pi}}\,e^{-x_i^2/2}\Big)
 $$
 """,
     "binary cross-entropy": r"""
