@@ -52,12 +52,12 @@ class Elaborator(Functions):
 
     def _term(self, items: Sequence[s.Node], node: s.Node) -> Value:
         value = self._product(list(items))
-        if isinstance(value, t.Tree):
-            both = self.scoping.free(value).keys() & self.scoping.bound(value)
-            if both:
-                name = min(both)
-                where = self._binder(items, name) or node
-                self.subs.fail(f"the index {name} is both free and summed in one term", where)
+        entry = self._some_entry(value, node)
+        both = self.scoping.free(entry).keys() & self.scoping.bound(entry)
+        if both:
+            name = min(both)
+            where = self._binder(items, name) or node
+            self.subs.fail(f"the index {name} is both free and summed in one term", where)
         return value
 
     @staticmethod

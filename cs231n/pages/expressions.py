@@ -73,6 +73,18 @@ class Expressions:
     def _fresh(self, size: t.Tree) -> t.Index:
         return self.letters.fresh(size)
 
+    def _some_entry(self, value: Value, node: s.Node) -> t.Tree:
+        """The value, or one entry of it: enough to see which index letters are written in it."""
+        if isinstance(value, t.Tree):
+            return value
+        letters = self.letters.copy()
+        try:
+            return value.at([matrix.ZERO] * len(value.shape))
+        except matrix.Mismatch as wrong:
+            self.subs.fail(str(wrong), node)
+        finally:
+            self.letters = letters
+
     def _lift(self, build: Callable[..., t.Tree], values: Sequence[Value], node: s.Node) -> Value:
         try:
             return matrix.elementwise(build, values)

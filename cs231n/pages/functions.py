@@ -33,8 +33,7 @@ class Functions(Quantities):
         else:
             body, position = self._argument(head, items, after)
             self.subs.settle(mark)
-        if isinstance(body, t.Tree):
-            self._check_binding(body, indices, from_one, head)
+        self._check_binding(self._some_entry(body, head), indices, from_one, head)
         for index in reversed(indices):
             if big.name == "sum":
                 body = self._lift(lambda b, i=index: t.Sum(i, b, at=head.start), [body], head)

@@ -112,9 +112,17 @@ class _Reader:
         items = s.one_term(sentence.sides[0])
         if sentence.chain.ops[0][0] == ":=" or items is None or len(items) != 1:
             return False
-        word = items[0].base if isinstance(items[0], s.Scripted) and items[0].sup is None else items[0]
-        if not isinstance(word, s.Word) or self.names.declared(word.name) is None:
-            return False
+        if isinstance(items[0], s.Bracket):  # (N, D) = (4, 3)
+            inside = [s.one_term(s.List(c.start, c.end, (c,), ())) for c in items[0].content.chains]
+            left = [part[0] for part in inside if part is not None and len(part) == 1]
+            if len(left) != len(inside) or len(left) < 2:
+                return False
+        else:
+            left = [items[0]]
+        for item in left:
+            word = item.base if isinstance(item, s.Scripted) and item.sup is None else item
+            if not isinstance(word, s.Word) or self.names.declared(word.name) is None:
+                return False
         words = [p.name for side in sentence.sides[1:] for p in side.parts() if isinstance(p, s.Word)]
         return all(name in self.names.sizes for name in words)
 

@@ -44,6 +44,9 @@ FORMULAS = {
     # indices
     "free and summed": (r"$$ a_j = u_i «\sum_i» x_{ij} $$", "both free and summed"),
     "free and summed inside a fraction": (r"$$ u_i = \frac{e^{u_i}}{«\sum_i» e^{u_i}} $$", "both free and summed"),
+    "free and summed beside an array": (r"$$ 0 = u_i «\sum_i» u_i v $$", "both free and summed"),
+    "shadowing beside an array": (r"$$ 0 = «\sum_i» \sum_i u_i v $$", "already bound inside"),
+    "counted from one beside an array": (r"$$ 0 = «\sum_{t=1}^{T}» t v $$", "indices run from 0"),
     "shadowing": (r"$$ a_j = «\sum_i» \Big(\sum_i x_{ij}\Big) $$", "already bound inside"),
     "shadowed by a maximum": (r"$$ a_j = «\sum_i» \max_i x_{ij} $$", "already bound inside"),
     "range": (r"$$ a_j = x_{«j»i} $$", "j runs over D, but stands at an axis of length N"),

@@ -297,6 +297,8 @@ def test_inline_relations_are_statements(new: New) -> None:
         r"$N = 4, D = 3$",
         r"$i = 0, \dots, N-1$",
         r"$\epsilon = 10^{-5}$",
+        r"$(N, D) = (4, 3)$",
+        r"$u = (1, 2)$",
         r"$u = 1$",
         r"$u_i = 1$",
         r"$x_{ij} = N$",
