@@ -181,7 +181,8 @@ def test_a_readers_own_folder_does_not_shadow_the_command(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to interrupt")
 def test_ctrl_c(tmp_path: Path) -> None:
-    pages = [write(tmp_path, FRONT, CLAIM * 40, name=f"page{number}.md").name for number in range(40)]
+    claims = [CLAIM.replace("{dx}", f"{{dx-{number}}}") for number in range(50)]
+    pages = [write(tmp_path, FRONT, *claims, name=f"page{number}.md").name for number in range(100)]  # a minute's work
     process = subprocess.Popen(
         [SCRIPT, "prove", "--jobs", "2", "--json", "out.json", *pages],
         cwd=tmp_path,
