@@ -56,6 +56,7 @@ class Claims:
             again = read is None or isinstance(read, Matrix) or sentence.chain.conditions[number] is not None
             pair.append(self.definitions.elaborate(elaborator, sentence, k) if again or read is None else read)
         left, right = pair
+        chosen: set[str] = set()
         start, end = sentence.sides[number].start, sentence.sides[number + 1].end
         if isinstance(left, Matrix) or isinstance(right, Matrix):
             try:
@@ -64,13 +65,16 @@ class Claims:
                 raise snippet.error(str(wrong), start, end) from None
         scoping = elaborator.scoping
         sides = [scoping.free(left), scoping.free(right)]
+        if any(isinstance(value, Matrix) for value in pair):
+            # equal shapes are checked; the ones column does not show its index
+            chosen = {*sides[0], *sides[1]} - sentence.words()
         for_all = self.for_all(sentence)
         if not for_all <= {*sides[0], *sides[1]}:
             assert sentence.chain.for_all is not None
             raise snippet.error("an index behind for all is not free in the relation", *sentence.chain.for_all)
         for k in (0, 1):
             for name in sides[k]:
-                if sides[1 - k] and name not in sides[1 - k] and name not in for_all:
+                if sides[1 - k] and name not in sides[1 - k] and name not in for_all | chosen:
                     message = f"the index {name} is free on one side only (if that is meant: \\text{{for all }} {name})"
                     raise sentence.at_index(number + k, name, message)
         return left, right, tuple({**sides[0], **sides[1]}.values())
