@@ -1,4 +1,4 @@
-"""The command ``cs231n``: ``cs231n prove`` checks the book, one concept, or a page of your own.
+"""The command ``cs231n``: ``cs231n prove`` checks the book, one concept, or a page of your own; ``cs231n train`` trains.
 
 Exit status: 0 if everything is as the pages say, 1 if not, 2 if the command itself makes no sense, 130 after Ctrl-C.
 """
@@ -26,6 +26,7 @@ from rich.text import Text
 
 import cs231n
 from cs231n.checking.verdicts import EXPECTED, PageResult, StatementResult
+from cs231n.training.cli import app as train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A derivation handbook whose pages are their own proof.",
 )
+app.add_typer(train, name="train")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ atom is a size, an entry of a tensor, an indicator, a whole sum over indices, or
 own arguments are in normal form again. Atoms are interned by a key that spells out everything they are, so equal
 atoms are the same object.
 
-Only data lives here. What may be rewritten into what is in :mod:`cs231n.calculus.rules`.
+Only data lives here. What may be rewritten into what is in `cs231n.calculus.rules`.
 """
 
 from __future__ import annotations

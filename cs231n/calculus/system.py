@@ -90,7 +90,7 @@ class System:
     # --------------------------------------------------------------------------------------------------- adjoints
 
     def adjoint(self, name: str, subs: tuple[Poly, ...]) -> Poly:
-        """∂L/∂name[subs], as an entry of a named quantity that :meth:`unfold` can open."""
+        """∂L/∂name[subs], as an entry of a named quantity that `unfold` can open."""
         adjoint_name = ADJOINT + name
         if adjoint_name not in self.bases:
             if not self.reaches_output(name):

@@ -1,6 +1,6 @@
 """The definitions of a page as functions of arrays, for an automatic differentiation that is not ours.
 
-:func:`gradients` computes the page's outputs from its definitions in HIPS autograd or in PyTorch and lets that library
+`gradients` computes the page's outputs from its definitions in HIPS autograd or in PyTorch and lets that library
 differentiate. A formula becomes one array with an axis for each index in scope; a sum adds an axis and sums it away.
 """
 

@@ -1,15 +1,17 @@
 """Runs the functions that a page speaks of, as its ``code`` map says: which symbol goes where, what comes back.
 
 The same map serves floats, exact symbols and the numeric gradient: a run takes the values of the page's symbols and
-gives back everything that the calls returned.
+gives back everything that the calls returned. A call may name a method, ``module.Class.method``; its argument ``self``
+is then a dictionary of the attributes that the method reads.
 """
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cs231n.pages import tree as t
@@ -85,11 +87,23 @@ class CodeMap:
         return run
 
     def function(self, path: str, where: str) -> Callable[..., Any]:
-        module, _, name = path.rpartition(".")
+        owner_path, _, name = path.rpartition(".")
         try:
-            return getattr(importlib.import_module(module), name)
+            owner = pkgutil.resolve_name(owner_path)
+            found = getattr(owner, name)
         except (ImportError, AttributeError) as error:
             raise ValueError(f"{where}: {error}") from None
+        return partial(_call_method, owner, found, where) if isinstance(owner, type) else found
+
+
+def _call_method(owner: type, method: Callable[..., Any], where: str, /, **arguments: Any) -> Any:
+    """Call a method on an object that has the attributes the page states, and no others: ``__init__`` is not run."""
+    attributes = arguments.pop("self", None)
+    if not isinstance(attributes, dict):
+        raise ValueError(f"{where}: expected the argument self, a dictionary of attributes, got {attributes!r}")
+    instance = object.__new__(owner)
+    vars(instance).update(attributes)
+    return method(instance, **arguments)
 
 
 def _argument(source: Any, named: Mapping[str, Any], symbols: Mapping[str, Any], where: str) -> Any:

@@ -1,6 +1,6 @@
 """Compares a page with the NumPy code it speaks of, through the ``code`` map of its front matter.
 
-:func:`checks` gives one :class:`Check` for each thing that can go wrong on its own:
+`checks` gives one `Check` for each thing that can go wrong on its own:
 
 * ``code out``: what the forward returns is what the page defines;
 * ``code dx``: what the backward returns is what the page claims dx to be, in a formula free of derivatives, and what

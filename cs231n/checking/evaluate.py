@@ -135,7 +135,7 @@ class Formulas:
         return sorted({value for part in compared if (value := constant(part))})
 
     def compile(self, tree: t.Tree) -> tuple[Program, tuple[str, ...]]:
-        """As :meth:`program`, but not kept: for formulas that are used once. Also takes conditions."""
+        """As `program`, but not kept: for formulas that are used once. Also takes conditions."""
         names = tuple(sorted(i.name for i in free_indices(tree)))
         compiler = compile_condition if isinstance(tree, (t.Relation, t.Both)) else compile_formula
         return compiler(tree, names, self.labels), names

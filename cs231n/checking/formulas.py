@@ -1,8 +1,8 @@
 """Compiles a formula to Python source: one lambda of the free indices, plain loops for sums.
 
-The source mentions only names that :class:`cs231n.checking.evaluate.Evaluator` provides: ``t_x`` the table of x,
+The source mentions only names that `cs231n.checking.evaluate.Evaluator` provides: ``t_x`` the table of x,
 ``s_N`` and ``n_N`` a size as a number and as an integer, ``c_1_2`` the constant 1/2, ``g1_x`` the adjoint of x, and the
-functions of :class:`cs231n.checking.numbers.Numbers`. So one program runs in doubles, in 50 digits and in dual numbers.
+functions of `cs231n.checking.numbers.Numbers`. So one program runs in doubles, in 50 digits and in dual numbers.
 """
 
 from __future__ import annotations

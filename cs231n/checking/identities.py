@@ -1,6 +1,6 @@
 """Decides whether an explicit formula is zero everywhere: exact, fast, and of one page's length.
 
-:func:`is_zero` rewrites a SymPy expression as one fraction of polynomials over *generators*: the symbols, one for each
+`is_zero` rewrites a SymPy expression as one fraction of polynomials over *generators*: the symbols, one for each
 root (r with r² = radicand), one for each exponential e^m of a monomial m, one for each log, cos … Then it multiplies
 out the numerator and replaces r² by the radicand. If nothing is left the expression is zero wherever it has a value:
 every step is an identity. If something is left and the value at the sample is not 0, the expression is not zero. The
@@ -36,7 +36,7 @@ class Undecided(ArithmeticError):
 
 @dataclass(frozen=True)
 class Quotient:
-    """num / (scale · ∏ factor^power), the factors given by their numbers in a :class:`Field`."""
+    """num / (scale · ∏ factor^power), the factors given by their numbers in a `Field`."""
 
     num: Poly
     scale: int
@@ -343,7 +343,7 @@ def _content(poly: Poly) -> tuple[int, Poly]:
 
 
 def is_zero(expr: sympy.Expr, field: Field) -> bool:
-    """True: proved zero wherever it has a value. False: not zero at the sample. Else raises :class:`Undecided`."""
+    """True: proved zero wherever it has a value. False: not zero at the sample. Else raises `Undecided`."""
     q = field.convert(expr)
     left = field.reduced(q.num)
     if not left:

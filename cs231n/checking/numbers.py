@@ -1,7 +1,7 @@
 """The numbers a page is evaluated in: floats, 50-digit reals, fractions, and dual numbers over each.
 
-A :class:`Numbers` is a small table of functions under the names that compiled formulas call. Outside a function's
-domain they raise :class:`DomainError`; they never return nan, infinities or complex numbers on purpose.
+A `Numbers` is a small table of functions under the names that compiled formulas call. Outside a function's
+domain they raise `DomainError`; they never return nan, infinities or complex numbers on purpose.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Numbers:
     functions: dict[str, Callable[..., Any]]
 
     def with_duals(self) -> dict[str, Callable[..., Any]]:
-        """The same functions, accepting :class:`Dual` arguments too."""
+        """The same functions, accepting `Dual` arguments too."""
         return _dual_functions(self)
 
 

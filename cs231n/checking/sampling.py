@@ -47,7 +47,7 @@ def draw(
     where: Sequence[t.Tree] = (),
     formulas: Formulas | None = None,
 ) -> Evaluator:
-    """As :func:`draw_sample`, returning the evaluator whose tables the search has already filled."""
+    """As `draw_sample`, returning the evaluator whose tables the search has already filled."""
     formulas = formulas or Formulas(page)
     return _Draw(page, rng, dict(fixed or {}), where, formulas).evaluator()
 

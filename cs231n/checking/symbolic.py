@@ -1,6 +1,6 @@
 r"""Runs plain NumPy code on arrays of SymPy symbols, and compares its backward with SymPy's derivative of its forward.
 
-An :class:`ExactArray` is an object array whose entries are :class:`Exact` numbers: a SymPy expression, and its value at
+An `ExactArray` is an object array whose entries are `Exact` numbers: a SymPy expression, and its value at
 a sample point. Arithmetic works on both. A comparison is decided by the sample, and the branch taken becomes a
 hypothesis of the run (``x_0_1 > 0``), so code with kinks is checked on the side on which the sample lies.
 
@@ -55,7 +55,7 @@ class World:
         return Exact(self, symbol, self.at[symbol])
 
     def array(self, name: str, values: Any, *, sign: str = "") -> Any:
-        """Symbols name_0_1 … with these sample ``values``: an :class:`ExactArray`; one :class:`Exact` for one value."""
+        """Symbols name_0_1 … with these sample ``values``: an `ExactArray`; one `Exact` for one value."""
         values = np.asarray(values, object)
         entries = np.empty(values.shape, object)
         for index in np.ndindex(values.shape):
@@ -104,7 +104,7 @@ def _rational(value: Any) -> sympy.Rational | None:
 
 
 class Exact:
-    """A real number known exactly: a SymPy expression with its value at the sample of its :class:`World`."""
+    """A real number known exactly: a SymPy expression with its value at the sample of its `World`."""
 
     __slots__ = ("expr", "value", "world")
 
@@ -267,7 +267,7 @@ _COMPARISONS = {np.isfinite, np.isnan, np.isinf, np.signbit}
 
 
 class ExactArray(np.ndarray):
-    """An object array of :class:`Exact` numbers; NumPy functions of it give such arrays again."""
+    """An object array of `Exact` numbers; NumPy functions of it give such arrays again."""
 
     world: World | None
 
@@ -401,7 +401,7 @@ def check_backward_exactly(
 
 
 def _array(value: Any, world: World) -> Any:
-    """A plain object array of :class:`Exact` numbers, of rank 0 for a single one."""
+    """A plain object array of `Exact` numbers, of rank 0 for a single one."""
     array = np.empty((), object)
     if isinstance(value, np.ndarray):
         array = value.astype(object).view(np.ndarray)

@@ -56,7 +56,7 @@ class Checker:
         return self._trials
 
     def result(self, known: dict[str, StatementResult] | None = None) -> PageResult:
-        """The verdicts of the page; those in ``known``, by :func:`statement_key`, are taken from there."""
+        """The verdicts of the page; those in ``known``, by `statement_key`, are taken from there."""
         started = time.perf_counter()
         context = page_key(self.page)
         results = []

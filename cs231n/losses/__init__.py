@@ -1,5 +1,17 @@
 """Losses: each function returns the loss and its gradient with respect to the scores."""
 
+from cs231n.losses.binary_cross_entropy import bce_loss, bce_with_logits_loss
+from cs231n.losses.kl_divergence import kl_div_loss
+from cs231n.losses.mean_squared_error import mse_loss
 from cs231n.losses.softmax import softmax_cross_entropy, softmax_loss
+from cs231n.losses.svm import svm_loss
 
-__all__ = ["softmax_cross_entropy", "softmax_loss"]
+__all__ = [
+    "bce_loss",
+    "bce_with_logits_loss",
+    "kl_div_loss",
+    "mse_loss",
+    "softmax_cross_entropy",
+    "softmax_loss",
+    "svm_loss",
+]

@@ -1,8 +1,8 @@
 r"""Reads a page of the book: front matter, definitions, claims and mistakes, from Markdown with LaTeX.
 
-The way through: :mod:`document` finds the formulas, :mod:`layout` their relation signs, :mod:`parser` what is
-written between them, :mod:`elaborate` what it means, :mod:`definitions` and :mod:`claims` what it states. The
-result is a :class:`cs231n.pages.tree.Page`.
+The way through: `document` finds the formulas, `layout` their relation signs, `parser` what is
+written between them, `elaborate` what it means, `definitions` and `claims` what it states. The
+result is a `cs231n.pages.tree.Page`.
 """
 
 from cs231n.pages.book import book_pages, book_root, find_page, read_page

@@ -1,8 +1,8 @@
 r"""Surface → tree: decides, from the declarations, what was written.
 
 Here ``ij`` becomes two subscripts, ``dx`` a gradient, ``\sum`` gets its reach, and everything that a reader
-would have to guess becomes an error. Names are read in :mod:`cs231n.pages.quantities`, what takes an argument
-in :mod:`cs231n.pages.functions`.
+would have to guess becomes an error. Names are read in `cs231n.pages.quantities`, what takes an argument
+in `cs231n.pages.functions`.
 """
 
 from __future__ import annotations

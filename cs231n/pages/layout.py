@@ -1,7 +1,7 @@
 r"""A formula → its relations: what stands left and right of each ``=``, and under which conditions.
 
 This looks at the outermost level only: rows of ``aligned``, relation signs, commas, wide spaces, words. What
-stands between them is read by :mod:`cs231n.pages.parser`.
+stands between them is read by `cs231n.pages.parser`.
 """
 
 from __future__ import annotations

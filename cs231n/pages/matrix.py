@@ -1,6 +1,6 @@
 r"""Matrix notation → index notation, by the declared shapes: ``X^\top Y`` becomes ``\sum_n X_{nd} Y_{nc}``.
 
-A :class:`Matrix` knows its shape and how to write its entry at given indices. Rank 1 is a column. Nothing is
+A `Matrix` knows its shape and how to write its entry at given indices. Rank 1 is a column. Nothing is
 transposed or stretched to make shapes fit: an axis broadcasts only from size 1.
 """
 

@@ -1,4 +1,4 @@
-"""A page, from its text to :class:`cs231n.pages.tree.Page`."""
+"""A page, from its text to `cs231n.pages.tree.Page`."""
 
 from __future__ import annotations
 

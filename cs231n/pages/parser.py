@@ -1,4 +1,4 @@
-r"""TeX → :mod:`cs231n.pages.surface`, by the grammar in ``grammar.lark``."""
+r"""TeX → `cs231n.pages.surface`, by the grammar in ``grammar.lark``."""
 
 from __future__ import annotations
 

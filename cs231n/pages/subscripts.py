@@ -1,6 +1,6 @@
 r"""What stands at the foot of a name or a sum: subscripts, their ranges, and the bounds of sums.
 
-A subscript has to be inside its axis for all sizes, which :class:`cs231n.pages.ranges.Bounds` proves. One that
+A subscript has to be inside its axis for all sizes, which `cs231n.pages.ranges.Bounds` proves. One that
 is not stays an obligation: a factor such as ``\mathbf 1[0 \le e < H]`` beside the entry may still discharge it.
 """
 
@@ -156,7 +156,7 @@ class Subscripts:
         return (sub.at, max(ends)) if ends else (node.start, node.end)
 
     def mark(self) -> int:
-        """A point in the account, for :meth:`settle` and :meth:`discharge`."""
+        """A point in the account, for `settle` and `discharge`."""
         return len(self._pending)
 
     def settle(self, mark: int) -> None:

@@ -1,7 +1,7 @@
 r"""The surface of a formula: what is written, before anybody asks what the names mean.
 
 ``x_{ij} y`` is here a term of two items; whether ``ij`` is one subscript or two, and whether ``d x`` is a
-product or a gradient, depends on the declarations and is decided in :mod:`cs231n.pages.elaborate`.
+product or a gradient, depends on the declarations and is decided in `cs231n.pages.elaborate`.
 Every node knows where it stands: ``start`` and ``end`` are offsets in the TeX.
 """
 
@@ -139,7 +139,7 @@ def unpack(item: Node) -> tuple[Node, List | None, List | None]:
 
 
 def mark(item: Node) -> str:
-    """The kind of a :class:`Mark`, '' of anything else."""
+    """The kind of a `Mark`, '' of anything else."""
     return item.kind if isinstance(item, Mark) else ""
 
 

@@ -1,7 +1,7 @@
 r"""The parsed form of a page: what every reader of it works on.
 
 A formula is a tree of the small frozen nodes below. The parser makes it, the engine lowers it to SymPy
-(:mod:`cs231n.pages.lower`), the independent evaluator walks it (:mod:`cs231n.checking.evaluate`), and the
+(`cs231n.pages.lower`), the independent evaluator walks it (`cs231n.checking.evaluate`), and the
 mutants are copies of it with one node changed. It knows no SymPy and no Markdown.
 
 Names are plain strings: ``\hat x`` is ``x_hat``, ``\mathrm{rstd}`` is ``rstd``, ``\mathrm{next\_h}`` is
@@ -67,7 +67,7 @@ class Index(Tree):
 class Entry(Tree):
     """One number: an entry of a declared tensor or labels, a scalar (no subscripts), or of a named quantity.
 
-    Subscripts are integer trees: an :class:`Index`, an affine expression of indices and sizes, or the entry of
+    Subscripts are integer trees: an `Index`, an affine expression of indices and sizes, or the entry of
     a labels tensor.
     """
 
@@ -77,7 +77,7 @@ class Entry(Tree):
 
 @dataclass(frozen=True)
 class Add(Tree):
-    """A sum of two or more terms; a subtracted term is a :class:`Neg`."""
+    """A sum of two or more terms; a subtracted term is a `Neg`."""
 
     terms: tuple[Tree, ...]
 
@@ -108,7 +108,7 @@ class Pow(Tree):
 
 @dataclass(frozen=True)
 class Call(Tree):
-    """A function of real arguments: one of :data:`FUNCTIONS`."""
+    """A function of real arguments: one of `FUNCTIONS`."""
 
     fn: str
     args: tuple[Tree, ...]

@@ -1,7 +1,7 @@
 """The Python-Markdown extension: formulas, badges, graphs and listings of one page.
 
 ``pymdownx.arithmatex`` finds the formulas. This extension asks which file is being rendered, has
-:mod:`cs231n.pages` read it and :mod:`cs231n.checking` check it, and puts each display together with the
+`cs231n.pages` read it and `cs231n.checking` check it, and puts each display together with the
 statements that stand in it. A display that the page reader did not see, a failed verdict or an unreadable
 page is logged as a warning, which fails ``mkdocs build --strict``; nothing is raised, because other extensions
 swallow exceptions of nested texts.
@@ -285,7 +285,7 @@ def _words(cell: etree.Element) -> str:
 
 
 class Graph(Postprocessor):
-    """Puts the computational graph where the page has :data:`GRAPH_MARKER`."""
+    """Puts the computational graph where the page has `GRAPH_MARKER`."""
 
     def __init__(self, md: Markdown, formulas: Formulas) -> None:
         super().__init__(md)

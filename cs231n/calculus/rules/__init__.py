@@ -2,8 +2,8 @@
 
 Every function in this package that carries ``@rule`` rewrites one form into an equal one, and its docstring states
 the identity and where it holds. They are all that a proof rests on, together with the rules of differentiation in
-:mod:`cs231n.calculus.derivatives` and the test for zero in :mod:`cs231n.calculus.zero`. Expressions are
-:class:`~cs231n.calculus.algebra.Poly` in normal form, and every constructor returns one.
+`cs231n.calculus.derivatives` and the test for zero in `cs231n.calculus.zero`. Expressions are
+`cs231n.calculus.algebra.Poly` in normal form, and every constructor returns one.
 
 The modules call each other through this package, because products make sums and sums make products.
 """
