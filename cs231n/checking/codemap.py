@@ -101,7 +101,7 @@ def _call_method(owner: type, method: Callable[..., Any], where: str, /, **argum
     attributes = arguments.pop("self", None)
     if not isinstance(attributes, dict):
         raise ValueError(f"{where}: expected the argument self, a dictionary of attributes, got {attributes!r}")
-    instance = object.__new__(owner)
+    instance: Any = object.__new__(owner)
     vars(instance).update(attributes)
     return method(instance, **arguments)
 
