@@ -144,8 +144,9 @@ def _proved(claims: Sequence[Checked], page: tree.Page) -> str:
     summary = [f"<b>{escape(scope)}</b>"]
     if hypotheses:
         summary.append(_where(hypotheses))
-    summary.append(words.duration(sum(result.seconds for result in results)))
-    return _details("proved", " · ".join(summary), _rows(claims, page, hypotheses))
+    time = words.duration(sum(result.seconds for result in results))
+    line = f'{" · ".join(summary)}<span class="proof__time"> · {time}</span>'
+    return _details("proved", line, _rows(claims, page, hypotheses))
 
 
 def _scope(fixed: bool, names: str) -> str:
@@ -180,7 +181,7 @@ def _rows(claims: Sequence[Checked], page: tree.Page, hypotheses: list[str]) -> 
 def _mutants(result: StatementResult) -> str:
     if not result.mutants:
         return "no mutants were tried"
-    text = f"{result.mutants_refuted} of {result.mutants} altered copies refuted"
+    text = f"{result.mutants_refuted} of {result.mutants} mutants refuted"
     if result.mutants_equivalent:
         same = "".join(f"<li>{_prose(mutant)}</li>" for mutant in result.mutants_equivalent)
         text += f", {len(result.mutants_equivalent)} proved to say the same:<ul>{same}</ul>"

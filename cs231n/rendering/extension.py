@@ -14,6 +14,7 @@ import re
 import xml.etree.ElementTree as etree
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,12 @@ def _check(path: Path) -> PageResult:
     return check_cached(path)
 
 
+@lru_cache(maxsize=256)
+def _checked(path: Path, text: str, check: Callable[[Path], PageResult]) -> tuple[tree.Page, PageResult]:
+    """A page and its verdicts. ``mkdocs serve`` renders all pages again when one has changed; the others wait here."""
+    return read_page(path), check(path)
+
+
 def _front_matter(text: str) -> str:
     front = _FRONT_MATTER.match(text)
     return front[1] if front else ""
@@ -69,14 +76,14 @@ class Source:
     @classmethod
     def load(cls, path: Path, check: Callable[[Path], PageResult]) -> Source | None:
         """Read and check a page; what is wrong with it is logged as a warning."""
-        if not has_statements(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        if not has_statements(text):
             return None
         try:
-            page = read_page(path)
+            page, result = _checked(path, text, check)
         except PageError as error:
             log.warning("%s", error)
             return None
-        result = check(path)
         if result.error:
             log.warning("%s", result.error)
         checked: dict[int | None, list[badges.Checked]] = {}

@@ -39,7 +39,7 @@ def test_the_copied_tex_is_that_of_the_page(render, page_text):
 def test_a_proved_claim_says_sizes_hypotheses_time_and_command(render):
     text = unescape(re.sub(r"<[^>]+>", "", block(render(), "dmu")))
     assert "proved for all N, D · where ϵ>0, off the kink · 25\u00a0ms" in text
-    assert "11 of 12 altered copies refuted, 1 proved to say the same" in text
+    assert "11 of 12 mutants refuted, 1 proved to say the same" in text
     assert "cs231n prove centring (line 21)" in text
 
 
