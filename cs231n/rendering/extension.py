@@ -27,6 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 
 from cs231n.pages import PageError, read_page, tree
 from cs231n.rendering import badges, graph, mathml
+from cs231n.rendering.rules import Rules
 from cs231n.rendering.source import source_path
 
 if TYPE_CHECKING:
@@ -376,6 +377,7 @@ class BookExtension(Extension):
         formulas = Formulas(md, check)
         # After fenced code (25), before MkDocs' and Python-Markdown's treatment of raw HTML (21, 20).
         md.preprocessors.register(Listings(md), "cs231n-listings", 22)
+        md.preprocessors.register(Rules(md), "cs231n-rules", 22)
         md.preprocessors.register(Mentions(md), "cs231n-mentions", 22)
         # After inline patterns (20) and attr_list (8), before the table of contents collects identifiers (5).
         md.treeprocessors.register(formulas, "cs231n-formulas", 6)
