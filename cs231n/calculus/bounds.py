@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly, mono_key
+from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly, Var, mono_key
 from cs231n.calculus.context import current, need
 
 
@@ -131,6 +131,9 @@ def _plain_sign(a: Atom, e: Number) -> str:
             return POSITIVE  # only built on positive bases
         case "max":
             return poly_sign(a.data[1])
+        case "expect":  # the mean of what is never negative
+            sign = poly_sign(a.data[0])
+            return sign if sign in (POSITIVE, NONNEGATIVE) else UNKNOWN
     return UNKNOWN
 
 
@@ -173,12 +176,27 @@ def nonnegative(p: Poly) -> bool:
 
 
 def leading(p: Poly) -> Number:
-    """The coefficient of a term singled out independently of the names of the engine's own indices."""
+    """The coefficient of one term, singled out the same way however the engine names its own indices, if it can be."""
     names = {v: "*" for v in p.free if v.private}
 
     def rank(item: tuple[Mono, Number]) -> tuple[bool, str, str]:
         m, _ = item
-        masked = "·".join(sorted(f"{a.spell(names)}^{e}" for a, e in m))
-        return (m != ONE, masked, mono_key(m))
+        return (m != ONE, _masked(m, names), mono_key(m))
 
     return max(p.terms.items(), key=rank)[1]
+
+
+def orientation(p: Poly) -> int:
+    """The sign of the leading coefficient, or 0 where only the names of the engine's own indices could tell.
+
+    What turns p into −p and changes form by it (1[p > 0], σ(p)) must not depend on those names: renaming an index
+    would then rewrite the form, which would rename the index.
+    """
+    names = {v: "*" for v in p.free if v.private}
+    top = max((m != ONE, _masked(m, names)) for m in p.terms)
+    signs = {c > 0 for m, c in p.terms.items() if (m != ONE, _masked(m, names)) == top}
+    return 0 if len(signs) > 1 else 1 if signs.pop() else -1
+
+
+def _masked(m: Mono, names: dict[Var, str]) -> str:
+    return "·".join(sorted(f"{a.spell(names)}^{e}" for a, e in m))

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Number, Poly, Undecided
-from cs231n.calculus.bounds import POSITIVE, atom_sign, leading
+from cs231n.calculus.bounds import POSITIVE, atom_sign, leading, orientation
 from cs231n.calculus.rules.registry import exact, rule
 
 
@@ -81,7 +81,7 @@ def sigmoid(p: Poly) -> Poly:
     split = rules.shannon(p, sigmoid)
     if split is not None:
         return split
-    if leading(p) < 0:
+    if orientation(p) < 0:
         return UNIT - Poly.atom(Atom("fn", "sigmoid", -p))
     return Poly.atom(Atom("fn", "sigmoid", p))
 
