@@ -112,8 +112,6 @@ class Formulas(Treeprocessor):
         path = source_path(self.md)
         self.source = Source.load(path, self.check) if path else None
         displays = list(self.source.page.displays) if self.source else []
-        if self.source and (title := root.find("h1")) is not None and "id" not in title.attrib:
-            title.set("id", self.source.page.id)  # what docstrings refer to
         inline = list(self.source.checked.get(None, [])) if self.source else []
         for parent in list(root.iter()):
             for position, element in enumerate(list(parent)):
@@ -341,18 +339,6 @@ class Listings(Preprocessor):
                 yield from (f"{match[1]}    {option}" for option in self._OPTIONS)
 
 
-class Mentions(Preprocessor):
-    """In a docstring, ``docs/layers/batchnorm.md`` becomes a reference to that page."""
-
-    _PAGE = re.compile(r"\bdocs/([\w/-]+)\.md\b")
-
-    def run(self, lines: list[str]) -> list[str]:
-        """Write each mention as a reference, which mkdocs-autorefs resolves."""
-        if source_path(self.md) is not None:
-            return lines
-        return [self._PAGE.sub(r"[\1][\1]", line) for line in lines]
-
-
 class Hidden(Postprocessor):
     """Takes out what tests read and readers do not: comments that hold invisible code."""
 
@@ -378,7 +364,6 @@ class BookExtension(Extension):
         # After fenced code (25), before MkDocs' and Python-Markdown's treatment of raw HTML (21, 20).
         md.preprocessors.register(Listings(md), "cs231n-listings", 22)
         md.preprocessors.register(Rules(md), "cs231n-rules", 22)
-        md.preprocessors.register(Mentions(md), "cs231n-mentions", 22)
         # After inline patterns (20) and attr_list (8), before the table of contents collects identifiers (5).
         md.treeprocessors.register(formulas, "cs231n-formulas", 6)
         md.treeprocessors.register(Tables(md), "cs231n-tables", 5.5)

@@ -106,7 +106,7 @@ def test_the_font_is_small_and_its_licence_is_beside_it(site):
 
 def test_code_and_derivation_lead_to_each_other(site):
     assert "reference/layers/#cs231n.layers.batchnorm.batchnorm_backward" in html_of(site, "layers/batchnorm")
-    assert "layers/batchnorm/#layers/batchnorm" in html_of(site, "reference/layers")
+    assert '<a href="../../layers/batchnorm/">' in html_of(site, "reference/layers")
 
 
 def test_listed_code_is_that_of_the_module(site):
