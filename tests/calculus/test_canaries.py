@@ -51,6 +51,10 @@ FALSE = {
     "delta with a number": r"$$ \sum_i \delta_{i,5} = 1 $$",
     "delta under a stride": r"$$ \sum_t \delta_{t,sp+r} = 1 $$",
     "padding-blind average pooling": r"$$ \sum_p g_p \sum_r \delta_{t,sp+r} = \sum_p g_p $$",
+    "a window taken for the whole": r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} = \sum_p g_p \qquad \text{for all } t $$",
+    "a kernel turned the wrong way": (
+        r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} K_r = \sum_p \mathbf 1[0 \le t + p < R]\,g_p K_{t+p} $$"
+    ),
     "guard lost in exp": (
         r"$$ \sum_r \delta_{t,sp+r} \exp(K_r)"
         r" = \exp(f_t) \sum_r \delta_{t,sp+r}\exp(K_r - f_t) + \sum_r \delta_{t,sp+r} - 1 $$"
@@ -123,6 +127,9 @@ TRUE = {
     "delta and a tensor": r"$$ \sum_i \delta_{ik} u_i = u_k $$",
     "delta in exp": r"$$ \sum_i \exp(\delta_{ik}) = N - 1 + e^{1} $$".replace("e^{1}", r"\exp(1)"),
     "a label is in range": r"$$ \sum_j \delta_{j,y_i} x_{ij} = x_{i,y_i} $$",
+    "a window from its other side": (
+        r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} K_r = \sum_p \mathbf 1[0 \le t - p < R]\,g_p K_{t-p} $$"
+    ),
     "average pooling with its guard": (
         r"$$ \sum_p g_p \sum_r \delta_{t,sp+r} = \sum_p g_p\,\mathbf 1[0 \le t - sp < R] $$"
     ),

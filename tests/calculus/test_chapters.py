@@ -68,6 +68,38 @@ $$ dX_{mbhw} = \sum_{f,p,u,r,q} \mathrm{dout}_{mfpu} A_{fbrq}\,\delta_{h,sp+r}\,
 
 $$ dX_{mbhw} \neq \sum_{f,p,u,r,q} \mathrm{dout}_{mfpu} A_{fbrq}\,\delta_{h,p+r}\,\delta_{w,u+q} $$
 """,
+    "convolution with the kernel turned round": r"""
+sizes: {H: length, R: window, P: output, s: stride, Z: {means: padding, least: 0}}
+indices: {h: H, r k: R, p: P}
+tensors: {x: [H], w: [R], dout: [P]}
+assume: ["H + 2Z = P - 1 + R"]
+output: out
+---
+$$ \mathrm{out}_p := \sum_r \mathbf 1[0 \le p+r-Z < H]\,x_{p+r-Z}\,w_r $$
+
+$$ dw_k = \sum_p \mathrm{dout}_p\,\mathbf 1[0 \le p+k-Z < H]\,x_{p+k-Z} $$
+
+$$ dx_h = \sum_p \mathrm{dout}_p\,\mathbf 1[0 \le h-p+Z < R]\,w_{h-p+Z} $$
+
+$$ dx_h = \sum_r \mathbf 1[0 \le h+Z-R+1+r < P]\,\mathrm{dout}_{h+Z-R+1+r}\,w_{R-1-r} $$
+
+$$ dx_h \neq \sum_r \mathbf 1[0 \le h+Z-R+1+r < P]\,\mathrm{dout}_{h+Z-R+1+r}\,w_r $$
+""",
+    "strided convolution by dilation": r"""
+sizes: {H: length, R: window, P: output, s: stride, U: dilated}
+indices: {h: H, r k: R, p q: P, a: U}
+tensors: {x: [H], w: [R], dout: [P]}
+assume: ["H = s(P-1)+R", "U = s(P-1)+1"]
+output: out
+---
+$$ \mathrm{out}_p := \sum_r x_{sp+r} w_r $$
+
+$$ T_a := \sum_p \delta_{a,sp}\,\mathrm{dout}_p $$
+
+$$ dx_h = \sum_{p,r} \mathrm{dout}_p w_r\,\delta_{h,sp+r} $$
+
+$$ dx_h = \sum_r \mathbf 1[0 \le h-R+1+r < U]\,T_{h-R+1+r}\,w_{R-1-r} $$
+""",
     "group normalization": r"""
 sizes: {N: images, G: groups, C: channels in a group, H: height, W: width}
 indices: {n m: N, g k: G, c a b: C, h p q: H, w u v: W}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Mono, Number, Poly, Undecided, Var
-from cs231n.calculus.bounds import size_nonneg
+from cs231n.calculus.bounds import size_nonneg, surely_in_range
 from cs231n.calculus.context import NO_TIES, need
-from cs231n.calculus.rules.registry import fresh, rule
+from cs231n.calculus.rules.registry import exact, fresh, rule
 
 
 def sum_over(p: Poly, *variables: Var) -> Poly:
@@ -135,8 +137,61 @@ def separate_sums(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Pol
                 grown = True
         left -= part
         if chosen:
-            out = rules.multiply(out, named_sum(sorted(part, key=lambda x: x.key), frozenset(chosen.items())))
+            names = tuple(sorted(part, key=lambda x: x.key))
+            forms = windows(names, frozenset(chosen.items()))
+            sums = [named_sum(list(vs), m).scale(c) for vs, m, c in forms]
+            out = rules.multiply(out, min(sums, key=lambda p: (len(p.key), p.key)))
         else:
             (v,) = part
             out = rules.multiply(out, sum_of_a_constant(v))
     return rules.multiply(out, rules.product(factors))
+
+
+#: More ways to name the same windows than this are not compared.
+MAX_WINDOWS = 12
+
+_Form = tuple[tuple[Var, ...], Mono, Number]
+
+
+@rule
+def windows(variables: tuple[Var, ...], m: Mono) -> list[_Form]:
+    """Σ_{i<n} 1[0 ≤ e < m]·f(i) = Σ_{j<m} 1[0 ≤ i(j) < n]·f(i(j)), for e = ±i + r and j = e solved for i."""
+    from cs231n.calculus.rewriting import substitute
+
+    forms: list[_Form] = [(variables, m, 1)]
+    seen = {_shape(variables, m)}
+    for vs, body, c in forms:
+        for v, e, n, factors in _guards(vs, body):
+            j = fresh(Var("~", n))
+            solved = rules.solve(e - rules.variable(j), v)
+            if solved is None:
+                continue
+            moved = rules.multiply(substitute(Poly({factors: 1}), {v: solved[1]}), rules.in_range(solved[1], v.size))
+            if len(moved.terms) != 1:
+                continue
+            ((other, k),) = moved.terms.items()
+            names = tuple(j if u is v else u for u in vs)
+            if all(any(u in a.free for a, _ in other) for u in names) and _shape(names, other) not in seen:
+                seen.add(_shape(names, other))
+                forms.append((names, other, exact(c * k)))
+        if len(forms) > MAX_WINDOWS:
+            break
+    return forms
+
+
+def _guards(variables: tuple[Var, ...], m: Mono) -> Iterator[tuple[Var, Poly, Poly, Mono]]:
+    """The ranges that cut the sum: an index, what must be in range, of which size, and the factors without the cut."""
+    for a, e in m:
+        if a.kind == "inrange":
+            rest = frozenset((b, k) for b, k in m if b is not a)
+            yield from ((v, a.data[0], a.data[1], rest) for v in variables if v in a.free)
+        elif a.kind == "entry" and a.data[0].zero_outside and e > 0:
+            for place, n in zip(a.data[1], a.data[0].shape, strict=True):
+                if not surely_in_range(place, n):
+                    yield from ((v, place, n, m) for v in variables if v in place.free)
+
+
+def _shape(variables: tuple[Var, ...], m: Mono) -> str:
+    """A key of the form that does not depend on the names of its indices, coarse but enough to end the search."""
+    names = {v: f"*{v.size.key}" for v in variables}
+    return "·".join(sorted(f"{a.spell(names)}^{e}" for a, e in m))
