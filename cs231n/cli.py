@@ -1,4 +1,4 @@
-"""The command ``cs231n``: ``cs231n prove`` checks the book, one concept, or a page of your own; ``cs231n train`` trains.
+"""The command ``cs231n``: ``prove`` checks the book, one concept, or a page of your own; ``train`` trains.
 
 Exit status: 0 if everything is as the pages say, 1 if not, 2 if the command itself makes no sense, 130 after Ctrl-C.
 """
@@ -35,11 +35,6 @@ app = typer.Typer(
     help="A derivation handbook whose pages are their own proof.",
 )
 app.add_typer(train, name="train")
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    app(prog_name="cs231n")
 
 
 def _show_version(wanted: bool) -> None:
@@ -213,9 +208,9 @@ def _results(paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, PageResul
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()
+        pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
 
