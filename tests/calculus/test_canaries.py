@@ -51,7 +51,9 @@ FALSE = {
     "delta with a number": r"$$ \sum_i \delta_{i,5} = 1 $$",
     "delta under a stride": r"$$ \sum_t \delta_{t,sp+r} = 1 $$",
     "padding-blind average pooling": r"$$ \sum_p g_p \sum_r \delta_{t,sp+r} = \sum_p g_p $$",
-    "a window taken for the whole": r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} = \sum_p g_p \qquad \text{for all } t $$",
+    "a window taken for the whole": (
+        r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} = \sum_p g_p \qquad \text{for all } t $$"
+    ),
     "a kernel turned the wrong way": (
         r"$$ \sum_r \mathbf 1[0 \le t - r < P]\,g_{t-r} K_r = \sum_p \mathbf 1[0 \le t + p < R]\,g_p K_{t+p} $$"
     ),

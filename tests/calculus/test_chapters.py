@@ -39,7 +39,8 @@ $$ dK_{bf} = \frac{1}{\sqrt E} \sum_i dS_{ib} Q_{if} $$
 
 $$
 dK_{bf}
-= \frac{1}{\sqrt E} \sum_i P_{ib}\Big(\sum_d \mathrm{dout}_{id} V_{bd} - \sum_d \mathrm{dout}_{id}\,\mathrm{out}_{id}\Big) Q_{if}
+= \frac{1}{\sqrt E} \sum_i P_{ib}\Big(\sum_d \mathrm{dout}_{id} V_{bd}
+- \sum_d \mathrm{dout}_{id}\,\mathrm{out}_{id}\Big) Q_{if}
 $$
 
 $$ dK_{bf} \neq \frac{1}{\sqrt E} \sum_i P_{ib}\,dP_{ib} Q_{if} $$
