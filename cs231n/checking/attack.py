@@ -139,7 +139,8 @@ class Trials:
         bindings = list(evaluator.bindings(statement.free))
         rng.shuffle(bindings)
         # A delta is 0 almost everywhere: every third point lies where the indices of one size coincide.
-        meeting, apart = [], []
+        meeting: list[dict[str, int]] = []
+        apart: list[dict[str, int]] = []
         for b in bindings:
             (meeting if _coincide(statement.free, b) else apart).append(b)
         bindings = [b for k in range(len(bindings)) for b in (*meeting[k : k + 1], *apart[2 * k : 2 * k + 2])]

@@ -42,8 +42,10 @@ def logarithm(p: Poly) -> Poly:
         ((m, c),) = p.terms.items()
         known = {a: e for a, e in m if atom_sign(a, 1) == POSITIVE or not isinstance(e, int)}
         unknown = {a: e for a, e in m if a not in known}
-        content = Poly({frozenset(known.items()): abs(c)})
-        rest = Poly({frozenset(unknown.items()): 1 if c > 0 else -1})
+        magnitude: Number = c if c > 0 else -c
+        sign: Number = 1 if c > 0 else -1
+        content = Poly({frozenset(known.items()): magnitude})
+        rest = Poly({frozenset(unknown.items()): sign})
     ((m, c),) = content.terms.items()
     out = _log_number(c)
     for a, e in m:

@@ -113,7 +113,7 @@ def common_content(p: Poly, r: Number) -> tuple[Poly, Poly]:
 def rational_gcd(numbers: Iterable[Number]) -> Number:
     from math import gcd, lcm
 
-    fractions = [Fraction(abs(q)) for q in numbers]
+    fractions = [abs(Fraction(q)) for q in numbers]
     return exact(Fraction(gcd(*(q.numerator for q in fractions)), lcm(*(q.denominator for q in fractions))))
 
 
