@@ -31,6 +31,25 @@ MAX_TERMS = 20_000
 
 
 @dataclass(frozen=True)
+class Moments:
+    """What is known of the entries of a random tensor: they are independent of each other and of all other entries.
+
+    Attributes:
+        mean: of each entry.
+        variance: of each entry.
+        symmetric: w and −w have the same distribution, for each entry w (the mean is then 0).
+    """
+
+    mean: Poly
+    variance: Poly
+    symmetric: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.mean.key}~{self.variance.key}{'~s' if self.symmetric else ''}"
+
+
+@dataclass(frozen=True)
 class Base:
     """What is known of a name: the declaration of a tensor, scalar, labels or named quantity.
 
@@ -42,6 +61,8 @@ class Base:
         classes: for integer tensors, the size that bounds the values: 0 ≤ value < classes.
         generic: its values are not special on a set of positive measure (no mask, no named quantity).
         binary: its only values are 0 and 1.
+        moments: for a random tensor, what is known of its entries.
+        draws: the random tensors that its value depends on; empty for what is not random.
     """
 
     name: str
@@ -51,10 +72,14 @@ class Base:
     classes: Poly | None = None
     generic: bool = True
     binary: bool = False
+    moments: Moments | None = None
+    draws: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
         classes = self.classes.key if self.classes is not None else ""
+        if self.draws:
+            classes += f"!{self.moments.key if self.moments else ''}!{'|'.join(sorted(self.draws))}"
         flags = "".join(f for f, on in (("z", self.zero_outside), ("g", self.generic), ("b", self.binary)) if on)
         return f"{self.name}!{self.sign[:4]}{flags}!{classes}"
 
@@ -109,10 +134,13 @@ class Atom:
     power     (e, x)                                 eˣ with an exponent that is no number
     max       (Var, body)                            the maximum of body over Var
     argmax    (Var, body, at)                        1 where ``at`` is the maximiser
+    expect    (body,)                                the expectation of body, one term with coefficient 1
     ========  =====================================  ==============================================
+
+    ``draws`` are the random tensors that its value depends on: none for an expectation.
     """
 
-    __slots__ = ("__weakref__", "data", "free", "height", "key", "kind", "names")
+    __slots__ = ("__weakref__", "data", "draws", "free", "height", "key", "kind", "names")
     _known: WeakValueDictionary[str, Atom] = WeakValueDictionary()
 
     kind: str
@@ -120,6 +148,7 @@ class Atom:
     key: str
     free: frozenset[Var]
     names: frozenset[str]
+    draws: frozenset[str]
     height: int
 
     def __new__(cls, kind: str, *data: object) -> Atom:
@@ -130,20 +159,24 @@ class Atom:
             self.kind, self.data, self.key = kind, data, key
             free: set[Var] = set()
             names: set[str] = set()
+            draws: set[str] = set()
             height = 0
             for part in _flatten(data):
                 if isinstance(part, Poly):
                     free |= part.free
                     names |= part.names
+                    draws |= part.draws
                     height = max(height, part.height)
                 elif isinstance(part, Base):
                     names.add(part.name)
+                    draws |= part.draws
                 elif isinstance(part, Var) and kind == "var":
                     free.add(part)
             for bound in self.bound:
                 free.discard(bound)
                 height = max(height, int(bound.name[1:]) + 1)
             self.free, self.names, self.height = frozenset(free), frozenset(names), height
+            self.draws = frozenset() if kind == "expect" else frozenset(draws)
             cls._known[key] = self
         return self
 
@@ -205,7 +238,7 @@ ONE: Mono = frozenset()
 class Poly:
     """A sum of terms: a mapping from products of atoms to non-zero rational coefficients. Immutable."""
 
-    __slots__ = ("_free", "_height", "_key", "_names", "terms")
+    __slots__ = ("_draws", "_free", "_height", "_key", "_names", "terms")
     terms: dict[Mono, Number]
 
     def __init__(self, terms: dict[Mono, Number]):
@@ -215,6 +248,7 @@ class Poly:
         self._key: str | None = None
         self._free: frozenset[Var] | None = None
         self._names: frozenset[str] | None = None
+        self._draws: frozenset[str] | None = None
         self._height: int | None = None
 
     @staticmethod
@@ -249,6 +283,12 @@ class Poly:
         if self._names is None:
             self._names = frozenset().union(*(a.names for m in self.terms for a, _ in m))
         return self._names
+
+    @property
+    def draws(self) -> frozenset[str]:
+        if self._draws is None:
+            self._draws = frozenset().union(*(a.draws for m in self.terms for a, _ in m))
+        return self._draws
 
     @property
     def height(self) -> int:

@@ -192,6 +192,8 @@ def _to(a: Atom) -> sp.Expr:
             return {"sigmoid": lambda: 1 / (1 + sp.exp(-u)), "erf": lambda: sp.erf(u), "sin": lambda: sp.sin(u)}.get(
                 d[0], lambda: sp.cos(u)
             )()
+        case "expect":
+            raise Undecided("SymPy is not told of expectations: their random names have no distribution there")
     raise Undecided(f"SymPy has no node for {a}")
 
 

@@ -11,6 +11,7 @@ from cs231n.calculus.algebra import Atom, Poly
 
 OFF_THE_KINK = "off the kink"
 NO_TIES = "no ties"
+INDEPENDENT = "independent draws"
 
 
 @dataclass

@@ -67,13 +67,17 @@ def _atom(a: Atom, name: str, at: tuple[Var, ...]) -> Poly:
         case "argmax":
             need(NO_TIES)
             return ZERO
+        case "size" | "prime" | "pi" | "var" | "delta" | "inrange" | "nonneg":  # integers, and constants
+            return ZERO
         case "max":  # (max_i b_i)′ = Σ_i A_i·b_i′, A the indicator of the maximiser
             need(NO_TIES)
             v = rules.fresh(d[0])
             inner = substitute(differentiate(d[1], name, at), {d[0]: rules.variable(v)})
             mask = Poly.atom(Atom("argmax", d[0], d[1], rules.variable(v)))
             return rules.sum_over(rules.multiply(mask, inner), v)
-    return ZERO
+        case "expect":
+            raise Undecided("an expectation is not differentiated")
+    raise Undecided(f"no derivative is known for {a.kind}")
 
 
 def _function(fn: str, u: Poly) -> Poly:

@@ -124,7 +124,19 @@ class Rewriter:
             case "argmax":
                 v = rules.fresh(d[0])
                 return rules.argmax(self._under({d[0]: v}).poly(d[1]), v, self.poly(d[2]))
+            case "expect":
+                return rules.expect(self._averaged().poly(d[0]))
         return Poly.atom(a)
+
+    def _averaged(self) -> Rewriter:
+        """Inside an expectation: what is given of a random quantity in one draw says nothing about all draws."""
+        if not any(a.draws for a in self.atoms):
+            return self
+        inner = object.__new__(Rewriter)
+        inner.__dict__.update(self.__dict__)
+        inner.atoms = {a: value for a, value in self.atoms.items() if not a.draws}
+        inner.everywhere = bool(inner.atoms or inner.kinds)
+        return inner
 
     def _under(self, renamed: Mapping[Var, Var]) -> Rewriter:
         inner = object.__new__(Rewriter)

@@ -96,7 +96,8 @@ class System:
             if not self.reaches_output(name):
                 raise Undecided(f"{name} is on no path to the output")
             shape = self.bases[name].shape
-            self.bases[adjoint_name] = Base(adjoint_name, shape, zero_outside=False, generic=False)
+            draws = frozenset().union(*(b.draws for b in self.bases.values()))
+            self.bases[adjoint_name] = Base(adjoint_name, shape, zero_outside=False, generic=False, draws=draws)
         return self.entry(adjoint_name, subs)
 
     def reaches_output(self, name: str) -> bool:

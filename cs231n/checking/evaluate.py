@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cs231n.checking.formulas import (
     Program,
@@ -34,6 +34,9 @@ from cs231n.checking.numbers import (
     real,
 )
 from cs231n.pages import tree as t
+
+if TYPE_CHECKING:
+    from cs231n.checking.expectation import World
 
 __all__ = ["DomainError", "EvaluationError", "Evaluator", "Formulas", "OnKink", "OutOfRange", "Sample", "integer"]
 
@@ -151,6 +154,22 @@ class Formulas:
             return declarations.labels[name].shape
         raise EvaluationError(f"{name} is neither declared nor defined on this page")
 
+    @cached_property
+    def random(self) -> frozenset[str]:
+        """The random tensors, and the named quantities that depend on one outside expectations."""
+        tensors = self.page.declarations.tensors.values()
+        found = {d.name for d in tensors if d.random is not None}
+        grown = bool(found)
+        while grown:
+            more = {
+                d
+                for d, program in self.definitions.items()
+                if d not in found and (program.outside & found or program.derivatives)
+            }
+            found |= more
+            grown = bool(more)
+        return frozenset(found)
+
     def downstream(self, name: str) -> frozenset[str]:
         """``name`` and all named quantities that depend on it (one that holds a derivative may depend on anything)."""
         if name not in self._downstream:
@@ -160,7 +179,7 @@ class Formulas:
                 more = {
                     d
                     for d, program in self.definitions.items()
-                    if d not in found and (program.reads & found or program.derivatives)
+                    if d not in found and (program.reads & found or program.holds_derivatives)
                 }
                 found |= more
                 grown = bool(more)
@@ -168,7 +187,7 @@ class Formulas:
         return self._downstream[name]
 
 
-class _Table(dict[Key, Any]):
+class Table(dict[Key, Any]):
     """The entries of a tensor, each computed when first read."""
 
     def __init__(self, name: str, shape: Key, entry: Callable[..., Any]) -> None:
@@ -186,7 +205,7 @@ class _Table(dict[Key, Any]):
         self[key] = value = self.entry(*key)
         return value
 
-    def fill(self) -> _Table:
+    def fill(self) -> Table:
         for key in itertools.product(*map(range, self.shape)):
             self[key]
         return self
@@ -208,7 +227,8 @@ class Evaluator:
         self.formulas = formulas or Formulas(page)
         self._twins: dict[int, Evaluator] = {}
         self._dual: dict[str, dict[str, Any]] = {}
-        self._tables: dict[str, _Table] = {}
+        self._worlds: list[World] = []
+        self._tables: dict[str, Table] = {}
         make = numbers.make
         self._basis: dict[str, Any] = {}
         for name, size in sample.sizes.items():
@@ -274,7 +294,7 @@ class Evaluator:
 
     # ----------------------------------------------------------------------------------------- derivatives
 
-    def _derivative(self, kind: str, names: tuple[str, ...]) -> _Table:
+    def _derivative(self, kind: str, names: tuple[str, ...]) -> Table:
         """The table of g ∂L/∂name, p ∂of/∂wrt on one line, or d of/d wrt through all definitions."""
         table = derivative_table(kind, names)
         if table not in self._plain:
@@ -282,7 +302,7 @@ class Evaluator:
             self._plain[table] = made
         return self._plain[table]
 
-    def _gradient(self, name: str) -> _Table:
+    def _gradient(self, name: str) -> Table:
         outputs = self.page.declarations.outputs
         if not outputs:
             raise EvaluationError(f"∂L/∂{name}: the page declares no output")
@@ -290,7 +310,7 @@ class Evaluator:
         if not reached:
             raise EvaluationError(f"∂L/∂{name}: {name} is on no path to {', '.join(o.name for o in outputs)}")
         zero = self.numbers.make(0)
-        table = _Table(f"d{name}", self._shape(name), lambda *key: zero)
+        table = Table(f"d{name}", self._shape(name), lambda *key: zero)
         for output in reached:
             upstream = self._tables.get(output.upstream) if output.upstream else None
             if output.upstream and upstream is None:
@@ -303,7 +323,7 @@ class Evaluator:
                         table[seed] = table[seed] + weight * slope
         return table
 
-    def _jacobian(self, kind: str, of: str, wrt: str) -> _Table:
+    def _jacobian(self, kind: str, of: str, wrt: str) -> Table:
         zero = self.numbers.make(0)
         rank = len(self._shape(of))
         if kind == "d":
@@ -314,7 +334,7 @@ class Evaluator:
             space = dict(self.numbers.with_duals()) | self._basis
             space |= {f"t_{identifier(n)}": table for n, table in self._tables.items()}
             space[f"t_{identifier(wrt)}"] = self._seeds(wrt)
-            rows = _Table(of, self._shape(of), self._deferred(self.formulas.definitions[of], space, dual=True))
+            rows = Table(of, self._shape(of), self._deferred(self.formulas.definitions[of], space, dual=True))
         else:
             rows = self._tables[of]
 
@@ -322,7 +342,7 @@ class Evaluator:
             value = rows[key[:rank]]
             return value.d.get(key[rank:], zero) if type(value) is Dual else zero
 
-        return _Table(f"∂{of}/∂{wrt}", self._shape(of) + self._shape(wrt), entry)
+        return Table(f"∂{of}/∂{wrt}", self._shape(of) + self._shape(wrt), entry)
 
     def _seeded(self, name: str) -> dict[str, Any]:
         """The page's tables with the entries of ``name`` as variables: all that depends on it holds dual numbers."""
@@ -331,17 +351,34 @@ class Evaluator:
             tables = dict(self._tables)
             for other in self.formulas.downstream(name) - {name}:
                 entry = self._deferred(self.formulas.definitions[other], space, dual=True)
-                tables[other] = _Table(other, self._shape(other), entry)
+                tables[other] = Table(other, self._shape(other), entry)
             tables[name] = self._seeds(name)
             space |= {f"t_{identifier(n)}": table for n, table in tables.items()}
             self._dual[name] = {"tables": tables}
         return self._dual[name]
 
-    def _seeds(self, name: str) -> _Table:
+    def _seeds(self, name: str) -> Table:
         if name not in self._tables or name in self.formulas.labels:
             raise EvaluationError(f"nothing can be differentiated by {name}: it is no real quantity with a value")
         plain, one = self._tables[name], self.numbers.make(1)
-        return _Table(name, plain.shape, lambda *key: Dual(plain[key], {key: one}))
+        return Table(name, plain.shape, lambda *key: Dual(plain[key], {key: one}))
+
+    # ---------------------------------------------------------------------------------------- expectations
+
+    def mean(self, program: Program) -> Callable[..., Any]:
+        """The expectation of a program as a function of its arguments."""
+        from cs231n.checking.expectation import World
+
+        known: dict[Key, Any] = {}
+
+        def value(*key: int) -> Any:
+            if key not in known:
+                world = self._worlds.pop() if self._worlds else World(self)  # one in use may ask for another
+                known[key] = world.over_draws(program, key)
+                self._worlds.append(world)
+            return known[key]
+
+        return value
 
     # -------------------------------------------------------------------------------------------- internals
 
@@ -349,7 +386,7 @@ class Evaluator:
         return tuple(integer(s, self.sample.sizes) for s in self.formulas.shape(name))
 
     def _add(self, name: str, entry: Callable[..., Any]) -> None:
-        self._tables[name] = self._plain[f"t_{identifier(name)}"] = _Table(name, self._shape(name), entry)
+        self._tables[name] = self._plain[f"t_{identifier(name)}"] = Table(name, self._shape(name), entry)
 
     def _deferred(self, program: Program, space: dict[str, Any], *, dual: bool = False) -> Callable[..., Any]:
         """The entries of a definition; compiled code is bound to its tables when the first one is read."""
@@ -360,6 +397,8 @@ class Evaluator:
             if function is None:
                 if dual and program.derivatives:
                     raise EvaluationError("a definition that holds a derivative cannot be differentiated again")
+                if dual and program.means:
+                    raise EvaluationError("a definition that holds an expectation cannot be differentiated")
                 function = self._bind(program, space)
             return function(*key)
 
@@ -372,6 +411,9 @@ class Evaluator:
         for table, names in program.derivatives.items():
             if table not in space:
                 self._derivative(table[0], names)  # goes into the plain tables: second derivatives do not exist
+        for name, (inside, _) in program.means.items():
+            if name not in space:
+                space[name] = self.mean(inside)
         return FunctionType(program.code, space)
 
     def _guarded(self, action: Callable[[], Any]) -> Any:

@@ -1,8 +1,9 @@
 """Compiles a formula to Python source: one lambda of the free indices, plain loops for sums.
 
 The source mentions only names that `cs231n.checking.evaluate.Evaluator` provides: ``t_x`` the table of x,
-``s_N`` and ``n_N`` a size as a number and as an integer, ``c_1_2`` the constant 1/2, ``g1_x`` the adjoint of x, and the
-functions of `cs231n.checking.numbers.Numbers`. So one program runs in doubles, in 50 digits and in dual numbers.
+``s_N`` and ``n_N`` a size as a number and as an integer, ``c_1_2`` the constant 1/2, ``g1_x`` the adjoint of x,
+``mean_7`` an expectation as a function of its free indices, and the functions of
+`cs231n.checking.numbers.Numbers`. So one program runs in doubles, in 50 digits and in dual numbers.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
+from itertools import count
 from types import CodeType
 
 from cs231n.checking.numbers import EvaluationError
@@ -18,15 +21,27 @@ from cs231n.pages import tree as t
 
 @dataclass
 class Program:
-    """A compiled formula. ``reads`` are the tables it may read, ``derivatives`` the derivative tables it needs."""
+    """A compiled formula.
+
+    ``reads`` are the tables it may read, those in ``outside`` also outside expectations; ``derivatives`` the derivative
+    tables it needs; ``means`` its expectations: what stands inside, and the names of its free indices.
+    """
 
     source: str
     code: CodeType
     constants: dict[str, Fraction]
     derivatives: dict[str, tuple[str, ...]]  # table: (name) or (of, wrt)
     reads: frozenset[str]
+    outside: frozenset[str] = frozenset()
+    means: dict[str, tuple[Program, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def holds_derivatives(self) -> bool:
+        """Also inside an expectation?"""
+        return bool(self.derivatives) or any(inside.holds_derivatives for inside, _ in self.means.values())
 
 
+_numbers = count()
 _CONDITIONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "=": "eq", "!=": "ne"}
 _PYTHON = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "=": "==", "!=": "!="}
 
@@ -62,12 +77,21 @@ def compile_formula(tree: t.Tree, parameters: tuple[str, ...], labels: frozenset
     source = f"lambda {', '.join('i_' + identifier(p) for p in parameters)}: {body}"
     module = compile(source, "<formula>", "eval")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
-    return Program(source, code, writer.constants, writer.derivatives, frozenset(writer.reads))
+    inside = [name for program, _ in writer.means.values() for name in program.reads]
+    reads, outside = frozenset([*writer.reads, *inside]), frozenset(writer.reads)
+    return Program(source, code, writer.constants, writer.derivatives, reads, outside, writer.means)
 
 
 def _is_constant_like(tree: t.Tree) -> bool:
     """Made of numbers and sizes only."""
     return not any(isinstance(n, (t.Entry, t.Index, t.Grad, t.Partial, t.Total)) for n in tree.walk())
+
+
+@lru_cache(maxsize=4096)
+def _mean(body: t.Tree, labels: frozenset[str]) -> tuple[str, Program, tuple[str, ...]]:
+    """What stands in an expectation, compiled. Equal ones have one name, so that a page goes through its draws once."""
+    parameters = tuple(sorted(i.name for i in free_indices(body)))
+    return f"mean_{next(_numbers)}", compile_formula(body, parameters, labels), parameters
 
 
 @dataclass
@@ -76,6 +100,7 @@ class _Writer:
     constants: dict[str, Fraction] = field(default_factory=dict)
     derivatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
     reads: set[str] = field(default_factory=set)
+    means: dict[str, tuple[Program, tuple[str, ...]]] = field(default_factory=dict)
 
     # -------------------------------------------------------------------------------------------- numbers
 
@@ -110,6 +135,8 @@ class _Writer:
                 return f"({self.constant(1)} if {self.guard(tree)} else {self.constant(0)})"
             case t.Cases(branches):
                 return self.cases(branches)
+            case t.Expect(body):
+                return self.mean(body)
             case t.Grad(name, subs):
                 table = derivative_table("g", (name,))
                 self.derivatives[table] = (name,)
@@ -194,6 +221,11 @@ class _Writer:
             raise EvaluationError(f"unknown function {fn}")
         python = {"abs": "fabs", "max": "vmax", "min": "vmin"}.get(fn, fn)
         return f"{python}({', '.join(self.number(a) for a in args)})"
+
+    def mean(self, body: t.Tree) -> str:
+        name, program, parameters = _mean(body, frozenset(self.labels))
+        self.means[name] = program, parameters
+        return f"{name}({', '.join('i_' + identifier(p) for p in parameters)})"
 
     def cases(self, branches: tuple[tuple[t.Tree | None, t.Tree], ...]) -> str:
         text = ""

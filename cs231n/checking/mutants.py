@@ -3,10 +3,11 @@
 A check that would also accept the claim with a sign flipped is worth little. So each claim is changed at every
 applicable place of both sides, and each copy must be refuted by numbers, or proved equivalent by the engine.
 
-What is changed: a term, factor, root or exponent is dropped; a sign is flipped; a constant is raised by one; an
-exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in scope
-of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming another
-one in scope (a sum whose index has no other of its size in scope stays). Inside derivatives only the indices change.
+What is changed: a term, factor, root, exponent or expectation is dropped; a sign is flipped; a constant is raised by
+one; an exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in
+scope of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming
+another one in scope (a sum whose index has no other of its size in scope stays). Inside derivatives only the indices
+change.
 
 Not made are changes that are none or that no page can hold: a factor 1 dropped, a change of what is multiplied by 0,
 an index changed so that the side no longer has the free indices of the claim.
@@ -22,6 +23,7 @@ from functools import partial
 from cs231n.checking.attack import Point, Trials, confirm, differ
 from cs231n.checking.evaluate import DomainError, EvaluationError
 from cs231n.checking.formulas import constant, free_indices
+from cs231n.checking.numbers import TooManyDraws
 from cs231n.pages import tree as t
 from cs231n.pages.show import name_to_text, to_text
 
@@ -116,6 +118,8 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
                 if differs(point):
                     return True
                 defined = True
+            except TooManyDraws:  # it may well have a value
+                defined = True
             except DomainError:
                 continue
             except EvaluationError:  # as a read outside the range of a tensor: the change does not go unnoticed
@@ -197,6 +201,13 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
             yield f"root of `{to_text(arg)}` dropped", arg
         case t.Relation(op):
             yield f"condition `{to_text(tree)}` reversed", replace(tree, op=_REVERSED[op])
+        case t.Expect(body):
+            yield f"expectation of `{to_text(body)}` dropped", body
+            if isinstance(body, t.Pow):
+                yield (
+                    f"power taken of the expectation of `{to_text(body.base)}`",
+                    replace(body, base=t.Expect(body.base)),
+                )
         case t.Sum(index, body) | t.Extremum(_, index, body):
             if isinstance(tree, t.Sum):
                 yield f"sum over `{index.name}` → mean", t.Div(tree, index.size)

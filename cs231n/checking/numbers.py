@@ -34,6 +34,10 @@ class OnKink(DomainError):
     """The point lies on, or within rounding of, a kink, a jump or a tie."""
 
 
+class TooManyDraws(DomainError):
+    """An expectation reads more random entries than can be gone through one by one at this point."""
+
+
 @dataclass(frozen=True)
 class Numbers:
     """A number system. ``make`` converts a Fraction or an int, ``functions`` is what compiled formulas may call."""

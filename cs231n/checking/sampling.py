@@ -140,7 +140,7 @@ class _Draw:
         for attempt in range(TRIES):
             distinct = attempt < TRIES // 2
             sizes = dict(self.fixed)
-            pool = list(range(2, max(7, len(axes & set(drawn)) + 2)))
+            pool = list(range(*self.lengths(len(axes & set(drawn)))))
             self.rng.shuffle(pool)
             for name in drawn:
                 least = declared[name].least
@@ -178,6 +178,12 @@ class _Draw:
         if unmet is not None:
             raise EvaluationError(f"no sizes satisfy {to_text(unmet)}")
         raise EvaluationError("no sizes fit the shapes declared: " + ", ".join(declared))
+
+    def lengths(self, axes: int) -> tuple[int, int]:
+        """From where to where the lengths of axes are drawn. Expectations go through all draws of what they read."""
+        if not self.formulas.random:
+            return 2, max(7, axes + 2)
+        return (2, 2 + max(2, axes)) if axes <= 2 else (1, 1 + axes)
 
     def axes(self) -> set[str]:
         """The sizes that are the length of an axis or the range of an index; the others are strides and the like."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from cs231n.pages import ranges
@@ -46,6 +47,7 @@ def declare(front: Item) -> Names:
     _tensors(top, names, seen)
     _scalars(top, names, seen)
     _labels(top, names, seen)
+    _random(top, names)
     names.outputs = _outputs(top, names)
     _gradient_names(top, names)
     return names
@@ -153,7 +155,7 @@ def _tensors(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
         if isinstance(entry.item.value, list):
             names.tensors[name] = t.TensorDecl(name, _shape(entry.item, names))
             continue
-        options = _options(entry.item, ("shape", "sign", "gradient", "values", "means"), "a tensor")
+        options = _options(entry.item, ("shape", "sign", "gradient", "values", "random", "means"), "a tensor")
         if "shape" not in options:
             raise entry.key.error("a tensor needs a shape")
         shape = _shape(options["shape"].item, names)
@@ -166,7 +168,7 @@ def _scalars(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
     for name, entry in _section(top, "scalars").items():
         _new(entry, name, "a scalar", seen)
         if isinstance(entry.item.value, dict):
-            options = _options(entry.item, ("sign", "gradient", "values", "means"), "a scalar")
+            options = _options(entry.item, ("sign", "gradient", "values", "random", "means"), "a scalar")
             names.tensors[name] = t.TensorDecl(
                 name, (), _sign(options), _flag(options, "gradient", True), _values(options), _text(options, "means")
             )
@@ -175,6 +177,49 @@ def _scalars(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
         if sign not in _SIGNS:
             raise entry.item.error(f"a scalar is one of {', '.join(s for s in _SIGNS if s)}")
         names.tensors[name] = t.TensorDecl(name, (), _SIGNS[sign])
+
+
+def _random(top: dict[str, Entry], names: Names) -> None:
+    """The moments of the random tensors; they may hold any scalar, so all scalars are known by now."""
+    found: list[tuple[str, Entry]] = []
+    for section in ("tensors", "scalars"):
+        for name, entry in _section(top, section).items():
+            options = entry.item.value
+            if isinstance(options, dict) and "random" in options:
+                for key in ("sign", "values"):
+                    if key in options:
+                        raise options[key].key.error(f"a random tensor is known by its moments and has no {key}")
+                found.append((name, options["random"]))
+    random = {name for name, _ in found}
+    for name, entry in found:
+        options = _options(entry.item, ("mean", "variance", "symmetric"), "random")
+        for key in ("mean", "variance"):
+            if key not in options:
+                raise entry.key.error(f"random needs {key}: {{mean: 0, variance: v}}")
+        mean, variance = (_moment(options[key].item, key, names, random) for key in ("mean", "variance"))
+        symmetric = _flag(options, "symmetric", False)
+        if symmetric and mean != t.Num(Fraction(0)):
+            raise options["symmetric"].key.error("a symmetric distribution has the mean 0 here")
+        if isinstance(variance, t.Neg) or (isinstance(variance, t.Num) and variance.value < 0):
+            raise options["variance"].item.error("a variance is never negative")
+        names.tensors[name] = replace(names.tensors[name], random=t.Moments(mean, variance, symmetric))
+
+
+def _moment(item: Item, what: str, names: Names, random: set[str]) -> t.Tree:
+    """A formula of numbers, sizes and scalars that are not random."""
+    from cs231n.pages.elaborate import Elaborator
+
+    item.text(f"the {what}")
+    snippet = item.snippet()
+    tree = Elaborator(names, snippet).side(parse(snippet))
+    if not isinstance(tree, t.Tree) or any(
+        not isinstance(part, (t.Num, t.Size, t.Add, t.Neg, t.Mul, t.Div, t.Pow, t.Entry)) for part in tree.walk()
+    ):
+        raise item.error(f"the {what} is made of numbers, sizes and scalars")
+    for part in tree.walk():
+        if isinstance(part, t.Entry) and (part.name in random or part.subs):
+            raise item.error(f"the {what} is a number that is not random, and {part.name} is not one")
+    return tree
 
 
 def _labels(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:

@@ -2,6 +2,8 @@ r"""Sums, maxima, functions, indicators and cases: what takes an argument, and h
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from cs231n.pages import matrix
 from cs231n.pages import surface as s
 from cs231n.pages import tree as t
@@ -83,6 +85,8 @@ class Functions(Quantities):
         if sub is not None:
             self.subs.fail(f"{name} takes no subscript", head)
         mark = self.subs.mark()
+        if name in ("E", "Var"):
+            return self._expectation(name, head, sup, items, after)
         if name in _WHOLE_MATRIX:
             bracket, below, above = s.unpack(items[after]) if after < len(items) else (None, None, None)
             if isinstance(bracket, s.Bracket) and bracket.kind == "(" and above is not None and below is None:
@@ -116,6 +120,30 @@ class Functions(Quantities):
                 self.subs.fail(rf"\{name}^{{…}} may mean an inverse function: write brackets", head)
             return t.Pow(result, exponent, at=head.start), position
         return self._power(result, sup, head), position
+
+    def _expectation(
+        self, name: str, head: s.Node, sup: s.List | None, items: list[s.Node], after: int
+    ) -> tuple[Value, int]:
+        r"""``\mathbb E[x]``, and the variance E[x²] − (E[x])²; a power behind the bracket is one of the whole."""
+        written = r"\mathbb E" if name == "E" else r"\operatorname{Var}"
+        bracket, below, above = s.unpack(items[after]) if after < len(items) else (None, None, None)
+        if sup is not None or below is not None or not isinstance(bracket, s.Bracket) or bracket.kind != "[":
+            self.subs.fail(f"write {written}[…] with square brackets, and a power behind them", head)
+        if not any(tensor.random for tensor in self.names.tensors.values()):
+            message = "nothing on this page is random: declare a tensor with random: {mean: 0, variance: v}"
+            self.subs.fail(message, head)
+        mark = self.subs.mark()
+        inner = self._inner(bracket.content)
+        self.subs.settle(mark)
+
+        def build(x: t.Tree) -> t.Tree:
+            if name == "E":
+                return t.Expect(x, at=head.start)
+            two = t.Num(Fraction(2))
+            square = t.Pow(t.Expect(x, at=head.start), two, at=head.start)
+            return t.Add((t.Expect(t.Pow(x, two, at=head.start), at=head.start), t.Neg(square)), at=head.start)
+
+        return self._power(self._lift(build, [inner], bracket), above, items[after]), after + 1
 
     def _whole(self, name: str, value: Value, head: s.Node) -> Value:
         if not isinstance(value, Matrix):

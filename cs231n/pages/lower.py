@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from cs231n.calculus import rules
-from cs231n.calculus.algebra import UNIT, ZERO, Atom, Base, Poly, Undecided, Var
+from cs231n.calculus.algebra import UNIT, ZERO, Atom, Base, Moments, Poly, Undecided, Var
 from cs231n.calculus.context import recording, using
 from cs231n.calculus.system import Defined, System
 from cs231n.pages import tree as t
@@ -38,17 +38,25 @@ class Lowering:
 
     def _declare(self) -> None:
         declared, bases = self.page.declarations, self.system.bases
-        for d in declared.tensors.values():
+        for d in sorted(declared.tensors.values(), key=lambda d: d.random is not None):  # moments may hold scalars
             sign = self.signs.assumed.get(d.name, d.sign)
             if d.values and not sign and min(d.values) >= 0:
                 sign = "nonnegative"
             binary = set(d.values) == {0, 1}
-            bases[d.name] = Base(d.name, self._sizes(d.shape), sign, generic=not d.values, binary=binary)
+            moments, draws = self._moments(d)
+            shape, generic = self._sizes(d.shape), not d.values
+            bases[d.name] = Base(d.name, shape, sign, generic=generic, binary=binary, moments=moments, draws=draws)
         for label in declared.labels.values():
             bases[label.name] = Base(label.name, self._sizes(label.shape), classes=self.size(label.classes))
         for output in declared.outputs:
             upstream = None if output.upstream is None else bases[output.upstream]
             self.system.outputs.append((output.name, upstream))
+
+    def _moments(self, d: t.TensorDecl) -> tuple[Moments | None, frozenset[str]]:
+        if d.random is None:
+            return None, frozenset()
+        known = Moments(self.lower(d.random.mean), self.lower(d.random.variance), d.random.symmetric)
+        return known, frozenset({d.name})
 
     def _assume(self, condition: t.Relation) -> None:
         from cs231n.pages.show import to_text
@@ -82,7 +90,7 @@ class Lowering:
             value = self.lower(definition.value, params)
         shape = tuple(v.size for v in params.values())
         sign = self.signs.of_name(definition.name)
-        base = Base(definition.name, shape, sign, zero_outside=False, generic=False)
+        base = Base(definition.name, shape, sign, zero_outside=False, generic=False, draws=value.draws)
         self.system.define(Defined(base, tuple(params.values()), value, frozenset(used)))
 
     # ------------------------------------------------------------------------------------------ sizes and indices
@@ -144,6 +152,8 @@ class Lowering:
                 return rules.delta(go(left, scope) - go(right, scope))
             case t.Cases(branches):
                 return self._cases(branches, scope)
+            case t.Expect(body):
+                return rules.expect(go(body, scope))
             case t.Grad(name, subs):
                 return self.system.adjoint(name, self._subs(subs, scope))
             case t.Partial(of, wrt):

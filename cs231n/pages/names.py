@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cs231n.pages import ranges
@@ -46,6 +46,14 @@ class Names:
         assert self.shape_of is not None
         return self.shape_of(name)
 
+    def random(self, definitions: Mapping[str, t.Definition]) -> set[str]:
+        """The random tensors and, of definitions in their order, those that depend on one outside expectations."""
+        found = {name for name, tensor in self.tensors.items() if tensor.random is not None}
+        for name, definition in definitions.items():
+            if is_random(definition.value, found):
+                found.add(name)
+        return found
+
     def gradient(self, name: str) -> str | None:
         """The v of a name ``dv`` that is no name itself."""
         if name.startswith("d") and not self.known(name) and self.known(name[1:]):
@@ -55,3 +63,15 @@ class Names:
     def index_ranges(self) -> dict[str, ranges.Poly | None]:
         """The last value of each index."""
         return {name: ranges.one_less(index.size) for name, index in self.indices.items()}
+
+
+def is_random(tree: t.Tree, random: set[str]) -> bool:
+    """Does the formula depend on a random name outside expectations? A gradient may depend on any input."""
+    match tree:
+        case t.Expect():
+            return False
+        case t.Entry(name):
+            return name in random
+        case t.Grad() | t.Partial() | t.Total():
+            return bool(random)
+    return any(is_random(child, random) for child in tree.children())

@@ -18,8 +18,10 @@ from cs231n.pages.elaborate import Elaborator
 from cs231n.pages.errors import Snippet, Source
 from cs231n.pages.frontmatter import Item, load
 from cs231n.pages.layout import TAG, Layout, RawChain, lay_out
+from cs231n.pages.names import is_random
 from cs231n.pages.parser import parse
 from cs231n.pages.sentence import Sentence
+from cs231n.pages.signs import Signs
 from cs231n.pages.subscripts import facts
 
 
@@ -52,6 +54,7 @@ class _Reader:
         self.definitions = Definitions(self.names)
         self.claims = Claims(self.definitions)
         self.content: list[tuple[Formula, Layout, list[Sentence]]] = []
+        self.assumed: list[tuple[Item, t.Relation]] = []
 
     def page(self) -> t.Page:
         for formula in self.document.formulas:
@@ -60,6 +63,7 @@ class _Reader:
         self.check_outputs_are_defined()
         assume = self.assumptions()
         definitions = self.definitions.read_all()
+        self.check_random(definitions)
         outputs = self.outputs()
         statements, displays = self.statements()
         self.definitions.check_derivatives(definitions)
@@ -155,9 +159,24 @@ class _Reader:
                 raise item.error("assume holds conditions such as 's_n > 0', or the words off the kink, no ties")
             for relation in Elaborator(self.names, snippet).relations(node):
                 found.append(relation)
+                self.assumed.append((item, relation))
                 for fact in facts(relation, {}):
                     self.names.bounds.assume(fact)
         return tuple(found)
+
+    def check_random(self, definitions: dict[str, t.Definition]) -> None:
+        """An assumption about random quantities would make their entries depend on each other."""
+        random = self.names.random(definitions)
+        for item, relation in self.assumed:
+            if is_random(relation, random):
+                raise item.error("nothing is assumed about random quantities: their moments are all that is known")
+        for name, tensor in self.names.tensors.items():
+            if tensor.random is not None:
+                page = t.Page("", "", "", "", t.Declarations(self.names.sizes, {}, self.names.tensors), (), (), {}, "")
+                if Signs(page).of(tensor.random.variance) not in ("positive", "nonnegative"):
+                    entries = [e.value[name] for e in map(self.entry, ("tensors", "scalars")) if e and name in e.value]
+                    item = entries[0].item.value["random"].item.value["variance"].item
+                    raise item.error("a variance is never negative: declare its scalars positive or nonnegative")
 
     def check_outputs_are_defined(self) -> None:
         entry = self.entry("output") or self.entry("outputs")

@@ -195,6 +195,8 @@ class _Build(Transformer):
 
     def func(self, c: list) -> s.Function:
         name = str(c[0])
+        if name.startswith(r"\mathbb"):
+            return s.Function(*_span(c), "E")
         name = name[name.index("{") + 1 : -1] if "{" in name else name[1:]
         return s.Function(*_span(c), {"ln": "log"}.get(name, name))
 

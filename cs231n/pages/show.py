@@ -93,6 +93,8 @@ def _write(tree: t.Tree) -> tuple[str, int]:
                 for when, value in branches
             )
             return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}", _ATOM
+        case t.Expect(body):
+            return rf"\mathbb E[{to_text(body)}]", _ATOM
         case t.Grad(name, subs):
             return rf"\frac{{\partial L}}{{\partial {_entry(name_to_text(name), subs)}}}", _FACTOR
         case t.Partial(of, wrt):

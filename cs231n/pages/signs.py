@@ -94,7 +94,7 @@ class Signs:
                 return self._power(base, exp)
             case t.Call(fn, args):
                 return self._call(fn, [self.of(a) for a in args])
-            case t.Sum(_, body):
+            case t.Sum(_, body) | t.Expect(body):
                 inside = self.of(body)
                 return inside if inside in _FLIPPED else UNKNOWN
             case t.Extremum(_, _, body):

@@ -188,6 +188,13 @@ class Cases(Tree):
 
 
 @dataclass(frozen=True)
+class Expect(Tree):
+    """The expectation of ``body`` over all entries of all random tensors."""
+
+    body: Tree
+
+
+@dataclass(frozen=True)
 class Grad(Tree):
     """∂L/∂name at subs, also written ``dname``: the adjoint, over all paths from ``name`` to the output."""
 
@@ -222,6 +229,19 @@ class SizeDecl:
 
 
 @dataclass(frozen=True)
+class Moments:
+    """The distribution of each entry of a random tensor, as far as the page knows it.
+
+    Mean and variance are made of numbers, sizes and scalars that are not random. ``symmetric``: w and −w are
+    distributed alike. All entries of all random tensors are independent of each other.
+    """
+
+    mean: Tree
+    variance: Tree
+    symmetric: bool = False
+
+
+@dataclass(frozen=True)
 class TensorDecl:
     """A real input. ``sign``: '' | 'positive' | 'nonnegative' | 'nonzero'. A scalar has shape ()."""
 
@@ -231,6 +251,7 @@ class TensorDecl:
     differentiable: bool = True
     values: tuple[Fraction, ...] = ()  # the only values it takes, as (0, 1) for a mask; empty: any real
     means: str = ""
+    random: Moments | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ the identity and where it holds. They are all that a proof rests on, together wi
 The modules call each other through this package, because products make sums and sums make products.
 """
 
+from cs231n.calculus.rules.expectation import expect, expect_sums, independent, moments, symmetric
 from cs231n.calculus.rules.functions import (
     exponential,
     hyperbolic_tangent,
@@ -72,17 +73,21 @@ __all__ = [
     "delta",
     "entry",
     "exact",
+    "expect",
+    "expect_sums",
     "exponential",
     "fresh",
     "hyperbolic_tangent",
     "idempotent",
     "in_range",
+    "independent",
     "logarithm",
     "maximiser",
     "maximum",
     "maximum_over",
     "merge_sums",
     "minimum",
+    "moments",
     "multiply",
     "nonneg",
     "odd_or_even",
@@ -110,6 +115,7 @@ __all__ = [
     "sum_of_a_constant",
     "sum_over",
     "symbolic_power",
+    "symmetric",
     "variable",
     "whole_powers",
     "zero_outside",
