@@ -100,7 +100,8 @@ class TwoLayerNet:
         """
         W1, b1, W2, b2 = (self.params[name] for name in ("W1", "b1", "W2", "b2"))
         if X.dtype.kind == "f":
-            X = X.astype(W1.dtype, copy=False)  # or one batch in double precision would turn the parameters into it
+            # or one batch in double precision would turn the parameters into it
+            X = X.astype(W1.dtype, copy=False)
         h, hidden_cache = affine_relu_forward(X, W1, b1)
         s, scores_cache = affine_forward(h, W2, b2)
         if y is None:

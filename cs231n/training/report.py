@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean
 from typing import Any
 
 from cs231n.training.checkpoint import write_atomically
@@ -16,7 +16,7 @@ from cs231n.training.digits import Digits, Run, Settings
 
 __all__ = ["HEADER", "curves", "markdown", "rows", "write_report"]
 
-HEADER = ("seed", "best epoch", "training", "validation", "test", "seconds")
+HEADER = ("seed", "epoch", "train %", "val %", "test %", "seconds")
 
 
 def rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
@@ -25,21 +25,20 @@ def rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
         (
             str(run.seed),
             str(run.best_epoch),
-            f"{run.best_train:.2%}",
-            f"{run.best_val:.2%}",
-            f"{_test(run):.2%}",
+            f"{100 * run.best_train:.2f}",
+            f"{100 * run.best_val:.2f}",
+            f"{100 * _test(run):.2f}",
             f"{run.seconds:.2f}",
         )
         for run in runs
     ]
-    tests = [_test(run) for run in runs]
     found.append(
         (
             "mean",
             "",
-            f"{mean(run.best_train for run in runs):.2%}",
-            f"{mean(run.best_val for run in runs):.2%}",
-            f"{mean(tests):.2%} ± {pstdev(tests):.2%}",
+            f"{100 * mean(run.best_train for run in runs):.2f}",
+            f"{100 * mean(run.best_val for run in runs):.2f}",
+            f"{100 * mean(_test(run) for run in runs):.2f}",
             f"{mean(run.seconds for run in runs):.2f}",
         )
     )
@@ -104,10 +103,10 @@ def curves(runs: Sequence[Run]) -> str:
         "axes.spines.right": False,
     }
     with mpl.rc_context(style):
-        figure = Figure(figsize=(8, 3), layout="constrained")
-        loss, accuracy = figure.subplots(1, 2)
+        figure = Figure(figsize=(5, 4.6), layout="constrained")  # so narrow that a phone shows it in full size
+        loss, accuracy = figure.subplots(2, 1, sharex=True)
         _band(loss, [run.loss for run in runs], _TRAIN, first=1)
-        loss.set(xlabel="epoch", ylabel="loss on the training batches", yscale="log")
+        loss.set(ylabel="loss in training", yscale="log")
         loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         loss.yaxis.set_major_formatter("{x:g}")
         loss.yaxis.set_minor_locator(NullLocator())
