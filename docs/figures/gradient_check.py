@@ -24,7 +24,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 52
 
 #: name, stroke, where its label stands (step, error), how the label is aligned
 LABELS = {
-    "forward": ("2", "", 3e-5, 2e-3, "middle"),
+    "forward": ("2", "", 2e-6, 4e-7, "start"),
     "central": ("2", "7 3", 2.2e-4, 2e-9, "start"),
     "complex": ("2", "2 3", 1e-12, 1.2e-15, "middle"),
     "central, float32": ("1", "", 3e-8, 2e1, "start"),
