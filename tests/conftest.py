@@ -80,8 +80,8 @@ def _reason_to_skip(marker: str) -> str | None:
         return "PyTorch is not installed (pip install -e '.[torch]')"
     if marker == "browser" and os.environ.get("CI"):
         return None  # CI must not pass without having looked at the site
-    if marker == "jax" and find_spec("jax") is None:
-        return "JAX is not installed (pip install -e '.[jax]')"
+    if marker == "jax" and not all(map(find_spec, ("jax", "flax", "optax"))):
+        return "JAX, Flax and Optax are not installed (pip install -e '.[jax]')"
     if marker == "browser" and find_spec("playwright") is None:
         return "playwright is not installed (pip install -e '.[test]')"
     if marker == "browser" and chromium() is None:

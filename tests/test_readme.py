@@ -7,12 +7,14 @@ A page prepares names that its reader already has in mind in an HTML comment tha
     -->
 
 A ``python`` fence is run; a ``pycon`` fence is a doctest. An example that is meant to fail says so with
-``<!-- skip: next "a reason" -->``.
+``<!-- skip: next "a reason" -->``. One that needs PyTorch or JAX says so on the line before, ``<!-- torch -->`` or
+``<!-- jax -->``: it runs in a second test of the document, which carries the marker of that name.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 #: how people open a fence of Python, right or wrong
 FENCE = re.compile(r"^[ \t]*(?:```+|~~~+) *\{?\.?(?:py|python3?|pycon)\b[^\n]*$", re.MULTILINE | re.IGNORECASE)
+
+#: what may stand on the line before a fence
+FRAMEWORK = re.compile(r"<!-- (torch|jax) -->\s*\Z")
 
 
 def name_of(path: Path) -> str:
@@ -55,12 +60,36 @@ def read(text: str, path: str) -> Document:
     return document
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_the_python_of_a_document_runs(path: Path) -> None:
+def framework_of(example: Example) -> str | None:
+    match = FRAMEWORK.search(example.document.text, 0, example.start)
+    return match and match[1]
+
+
+def runs() -> Iterator[object]:
+    """Each document by itself, and once more with each framework that it uses."""
+    for path in DOCUMENTS:
+        yield pytest.param(path, None, id=name_of(path))
+        text = path.read_text(encoding="utf-8")
+        for framework in ("torch", "jax"):
+            if f"<!-- {framework} -->" in text:
+                mark = getattr(pytest.mark, framework)
+                yield pytest.param(path, framework, id=f"{name_of(path)} {framework}", marks=mark)
+
+
+@pytest.mark.parametrize(("path", "framework"), list(runs()))
+def test_the_python_of_a_document_runs(path: Path, framework: str | None) -> None:
     document = read(path.read_text(encoding="utf-8"), str(path))
     document.namespace["np"] = np
     for example in document.examples():
-        example.evaluate()
+        if framework_of(example) in (None, framework):
+            example.evaluate()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_each_mark_of_a_framework_belongs_to_a_fence(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    marked = [example for example in read(text, str(path)).examples() if framework_of(example)]
+    assert len(marked) == len(re.findall(r"<!--\s*(?:torch|pytorch|jax)\b", text, re.IGNORECASE))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
