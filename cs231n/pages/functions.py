@@ -82,6 +82,8 @@ class Functions(Quantities):
     ) -> tuple[Value, int]:
         head = items[after - 1]
         name = fn.name
+        if sub is not None and name in ("E", "Var"):
+            self.subs.fail("an expectation takes no subscript: it is over all random quantities of the page", head)
         if sub is not None:
             self.subs.fail(f"{name} takes no subscript", head)
         mark = self.subs.mark()
