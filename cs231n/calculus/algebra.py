@@ -193,6 +193,11 @@ class Atom:
     def is_indicator(self) -> bool:
         return self.kind in _INDICATORS
 
+    @property
+    def is_binary(self) -> bool:
+        """Is it an entry of a tensor of zeros and ones?"""
+        return self.kind == "entry" and self.data[0].binary
+
     def __repr__(self) -> str:
         return self.key
 

@@ -20,11 +20,13 @@ class Context:
 
     Attributes:
         size_facts: integer expressions in sizes known to be ≥ 0, each with the words to print.
+        facts: real expressions known to be > 0 (True) or ≥ 0 (False) in the case at hand.
         equations: declared equations, each a pattern atom (its free indices are arbitrary), its value, and its words.
         used: the hypotheses that some rewrite has needed so far.
     """
 
     size_facts: list[tuple[Poly, str]] = field(default_factory=list)
+    facts: list[tuple[Poly, bool]] = field(default_factory=list)
     equations: list[tuple[Atom, Poly, str]] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
@@ -55,10 +57,15 @@ def need(hypothesis: str) -> None:
 
 @contextmanager
 def recording() -> Iterator[set[str]]:
-    """Collect the hypotheses needed inside, and count them as needed outside as well."""
+    """For what is kept for later proofs: collect the hypotheses needed inside, and count them as needed outside.
+
+    The facts of the case at hand do not hold for what is kept, so they are put aside.
+    """
     context = current()
     before, context.used = context.used, set()
+    facts, context.facts = context.facts, []
     try:
         yield context.used
     finally:
         context.used = before | context.used
+        context.facts = facts

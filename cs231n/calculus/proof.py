@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cs231n.calculus.algebra import Atom, Poly, Undecided
-from cs231n.calculus.context import using
+from cs231n.calculus import rules
+from cs231n.calculus.algebra import UNIT, ZERO, Atom, Poly, Undecided
+from cs231n.calculus.context import Context, using
 from cs231n.calculus.rewriting import replace_atoms
 from cs231n.calculus.system import System
 from cs231n.calculus.zero import is_zero
@@ -29,27 +30,63 @@ class Proof:
     reason: str = ""
 
 
-def prove_equal(system: System, left: Poly, right: Poly, given: Mapping[Atom, Poly] | None = None) -> Proof:
+@dataclass(frozen=True)
+class Given:
+    """What a case says: entries that have a value (for z = 0), expressions that are > 0 or ≥ 0 (for z > 0)."""
+
+    values: Mapping[Atom, Poly] = field(default_factory=dict)
+    facts: tuple[tuple[Poly, bool], ...] = ()
+
+
+def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given()) -> Proof:
     """Is left = right? Named quantities stay names first and are opened one at a time, only while needed.
 
     Args:
         system: the definitions and what is known.
         left: one side, in normal form.
         right: the other side.
-        given: entries with a known value, from a case such as "for z = 0".
+        given: what holds in the case at hand.
     """
     with using(system.context):
         opened: list[str] = []
         try:
-            p = replace_atoms(left - right, given or {})
+            p = _in_the_case(system.context, left - right, given)
             while not is_zero(p):
                 name = system.next_name(p)
                 if name is None:
                     return Proof(False, reason="the difference does not normalise to 0")
                 opened.append(name)
-                p = replace_atoms(system.unfold(p, name), given or {})
+                facts = tuple((system.unfold(f, name), strict) for f, strict in given.facts)
+                given = Given(given.values, facts)
+                p = _in_the_case(system.context, system.unfold(p, name), given)
         except Undecided as reason:
             return Proof(False, reason=str(reason))
         except RecursionError:
             return Proof(False, reason="too large: the expression is nested too deeply")
+        finally:
+            system.context.facts = []
         return Proof(True, tuple(sorted(system.context.used)), tuple(opened))
+
+
+def _in_the_case(context: Context, p: Poly, given: Given) -> Poly:
+    """p with the values of the case, the indicators it decides, and those that follow from them."""
+    values = dict(given.values)
+    context.facts = []
+    for f, strict in given.facts:
+        if strict:
+            values.update(_decided(rules.step(f), UNIT))
+        values.update(_decided(rules.step(-f), ZERO))
+    context.facts = list(given.facts)
+    return replace_atoms(p, values) if values or given.facts else p
+
+
+def _decided(mark: Poly, value: Poly) -> dict[Atom, Poly]:
+    """The atom in ``mark``, which is an indicator or one minus an indicator, and its value."""
+    for side, known in ((mark, value), (UNIT - mark, UNIT - value)):
+        if len(side.terms) == 1:
+            ((m, c),) = side.terms.items()
+            if c == 1 and len(m) == 1:
+                ((a, e),) = m
+                if e == 1 and a.is_indicator:
+                    return {a: known}
+    return {}

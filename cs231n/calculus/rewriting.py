@@ -20,6 +20,7 @@ class Rewriter:
         entry: what such an entry becomes (None: it stays).
         atoms: whole atoms and what they become.
         kinds: kinds of atom that ``atom_rule`` is asked about.
+        everywhere: normalise all atoms again, not only those that change.
         atom_rule: what an atom of such a kind becomes, given the atom with its parts rebuilt.
     """
 
@@ -31,12 +32,13 @@ class Rewriter:
         atoms: Mapping[Atom, Poly] | None = None,
         kinds: frozenset[str] = frozenset(),
         atom_rule: Callable[[Atom], Poly | None] | None = None,
+        everywhere: bool = False,
     ):
         self.indices = dict(indices or {})
         self.names, self.entry = names, entry
         self.atoms = dict(atoms or {})
         self.kinds, self.atom_rule = kinds, atom_rule
-        self.everywhere = bool(self.atoms or kinds)
+        self.everywhere = bool(everywhere or self.atoms or kinds)
 
     def _touches(self, a: Atom) -> bool:
         return self.everywhere or not self.names.isdisjoint(a.names) or not self.indices.keys().isdisjoint(a.free)
@@ -156,8 +158,8 @@ def replace_names(p: Poly, names: frozenset[str], entry: EntryRule) -> Poly:
 
 
 def replace_atoms(p: Poly, atoms: Mapping[Atom, Poly]) -> Poly:
-    """p with whole atoms replaced."""
-    return Rewriter(atoms=atoms).poly(p) if atoms else p
+    """p with whole atoms replaced, and normalised again throughout."""
+    return Rewriter(atoms=atoms, everywhere=True).poly(p)
 
 
 def with_constant_tensors(p: Poly, values: Mapping[str, int]) -> Poly:

@@ -35,20 +35,10 @@ def one_denominator(p: Poly) -> Poly:
             return p
         # innermost denominators last: clearing an outer one may set an inner one free
         a = max(least, key=lambda b: (b.height, len(b.key), b.key))
-        p = _by_exponent(p, a, -least[a])
+        p = rules.times_powers(p, {a: rules.exact(-least[a])})
         if not p.terms:
             return ZERO
     return p
-
-
-def _by_exponent(p: Poly, a: Atom, e: Number) -> Poly:
-    """p·aᵉ, term by term, so that exponents cancel before anything is multiplied out."""
-    out = ZERO
-    for m, c in p.terms.items():
-        factors = dict(m)
-        factors[a] = rules.exact(factors.get(a, 0) + e)
-        out = out + rules.product(factors).scale(c)
-    return out
 
 
 def _has_sigmoid(p: Poly) -> bool:

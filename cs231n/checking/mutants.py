@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import partial
 
 from cs231n.checking.attack import Point, Trials, confirm, differ
-from cs231n.checking.evaluate import DomainError, EvaluationError
+from cs231n.checking.evaluate import DomainError, EvaluationError, OnKink
 from cs231n.checking.formulas import constant, free_indices
 from cs231n.checking.numbers import TooManyDraws
 from cs231n.pages import tree as t
@@ -120,11 +120,23 @@ def refuted(mutant: Mutant, statement: t.Statement, trials: Trials) -> bool:
                 defined = True
             except TooManyDraws:  # it may well have a value
                 defined = True
-            except DomainError:
+            except OnKink:
                 continue
+            except DomainError:
+                if _defined(statement, point, trials):  # the claim has a value here, and its mutant none
+                    return True
             except EvaluationError:  # as a read outside the range of a tensor: the change does not go unnoticed
                 return True
     return not defined
+
+
+def _defined(statement: t.Statement, point: Point, trials: Trials) -> bool:
+    assert statement.left is not None and statement.right is not None
+    try:
+        point.both(trials.formulas.program(statement.left), trials.formulas.program(statement.right))
+    except EvaluationError:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------- the changes

@@ -8,6 +8,7 @@ from fractions import Fraction
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Base, Moments, Poly, Undecided, Var
 from cs231n.calculus.context import recording, using
+from cs231n.calculus.proof import Given
 from cs231n.calculus.system import Defined, System
 from cs231n.pages import tree as t
 from cs231n.pages.signs import Signs
@@ -257,23 +258,25 @@ class Lowering:
 
     # ------------------------------------------------------------------------------------------------------ cases
 
-    def given(self, conditions: tuple[t.Relation, ...]) -> dict[Atom, Poly]:
-        """What a case says of atoms: an indicator that is 1 or 0, an entry that has a value."""
+    def given(self, conditions: tuple[t.Relation, ...]) -> Given:
+        """What a case says."""
         values: dict[Atom, Poly] = {}
+        facts: list[tuple[Poly, bool]] = []
         for c in conditions:
             difference = self.lower(c.left) - self.lower(c.right)
-            if c.op in "><":
-                e = difference if c.op == ">" else -difference
-                for mark, value in ((rules.step(e), UNIT), (rules.step(-e), ZERO)):
-                    values.update(_solved_indicator(mark, value))
-            elif c.op == "=":
-                atom = _single_atom(self.lower(c.left))
-                if atom is None:
-                    raise Undecided("a case with = needs one entry on its left side")
-                values[atom] = self.lower(c.right)
-            else:
-                raise Undecided(f"a case cannot be stated with {c.op}")
-        return values
+            match c.op:
+                case ">" | ">=":
+                    facts.append((difference, c.op == ">"))
+                case "<" | "<=":
+                    facts.append((-difference, c.op == "<"))
+                case "=":
+                    atom = _single_atom(self.lower(c.left))
+                    if atom is None:
+                        raise Undecided("a case with = needs one entry on its left side")
+                    values[atom] = self.lower(c.right)
+                case _:
+                    raise Undecided(f"a case cannot be stated with {c.op}")
+        return Given(values, tuple(facts))
 
 
 def _solved(p: Poly) -> tuple[Atom, Poly] | None:
@@ -293,15 +296,6 @@ def _single_atom(p: Poly) -> Atom | None:
             ((a, e),) = m
             return a if e == 1 else None
     return None
-
-
-def _solved_indicator(mark: Poly, value: Poly) -> dict[Atom, Poly]:
-    """The atom in ``mark``, which is an indicator or one minus an indicator, and its value."""
-    if (atom := _single_atom(mark)) is not None:
-        return {atom: value}
-    if (atom := _single_atom(UNIT - mark)) is not None:
-        return {atom: UNIT - value}
-    return {}
 
 
 def _only_sizes(x: t.Tree) -> bool:

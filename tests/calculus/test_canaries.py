@@ -253,3 +253,19 @@ def test_a_condition_that_no_point_satisfies_is_an_error() -> None:
     page = read(body)
     claim = page.statements[0]
     assert not Checker(page).prove(claim, claim.left, claim.right).proved  # type: ignore[arg-type]
+
+
+def test_what_one_case_says_is_forgotten_in_the_next() -> None:
+    """An adjoint is kept for all claims of a page; the case it was first needed in must not stay in it."""
+    body = (
+        "$$ \\mathrm{out}_i := \\max(0, c) u_i $$\n\n"
+        "$$ dc = \\sum_i \\mathrm{dout}_i u_i \\qquad \\text{for } c > 0 $$\n\n"
+        "$$ dc = \\sum_i \\mathrm{dout}_i u_i $$\n\n"
+        "$$ dc = 0 \\qquad \\text{for } c < 0 $$"
+    )
+    page = parse_page(FRONT.replace("u: [N],", "u: [N], dout: [N],").replace("EXTRA", "output: out") + body)
+    checker = Checker(page, mutate=False)
+    claims = [s for s in page.statements if s.kind == "claim"]
+    answers = [checker.prove(s, s.left, s.right).proved for s in claims]  # type: ignore[arg-type]
+    assert answers == [True, False, True]
+    assert [checker.statement(s).verdict for s in claims] == ["proved", "refuted", "proved"]

@@ -23,6 +23,7 @@ from cs231n.calculus.rules.indicators import (
     argmax,
     can_flip,
     delta,
+    implied,
     in_range,
     maximiser,
     maximum,
@@ -32,6 +33,7 @@ from cs231n.calculus.rules.indicators import (
     off_its_zeros,
     other_side,
     shannon,
+    signs_of_powers,
     step,
 )
 from cs231n.calculus.rules.powers import common_content, power, power_of_product, rational_gcd, symbolic_power
@@ -46,6 +48,7 @@ from cs231n.calculus.rules.products import (
     pythagoras,
     size,
     solve,
+    times_powers,
     variable,
     whole_powers,
     zero_outside,
@@ -53,6 +56,7 @@ from cs231n.calculus.rules.products import (
 from cs231n.calculus.rules.registry import RULES, exact, fresh, rule
 from cs231n.calculus.rules.sums import (
     contract,
+    inner_sum_cancels,
     merge_sums,
     one_maximiser,
     open_sum,
@@ -79,8 +83,10 @@ __all__ = [
     "fresh",
     "hyperbolic_tangent",
     "idempotent",
+    "implied",
     "in_range",
     "independent",
+    "inner_sum_cancels",
     "logarithm",
     "maximiser",
     "maximum",
@@ -108,6 +114,7 @@ __all__ = [
     "short_range",
     "sigmoid",
     "sigmoid_by_exponentials",
+    "signs_of_powers",
     "size",
     "softplus",
     "solve",
@@ -116,6 +123,7 @@ __all__ = [
     "sum_over",
     "symbolic_power",
     "symmetric",
+    "times_powers",
     "variable",
     "whole_powers",
     "zero_outside",

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product as cartesian
 
 from cs231n.calculus import rules
-from cs231n.calculus.algebra import ONE, UNIT, ZERO, Atom, Base, Poly, Undecided, Var
+from cs231n.calculus.algebra import ONE, UNIT, ZERO, Atom, Base, Number, Poly, Undecided, Var
 from cs231n.calculus.bounds import (
     POSITIVE,
     leading,
@@ -19,14 +19,14 @@ from cs231n.calculus.bounds import (
     surely_in_range,
     surely_outside,
 )
-from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, need
+from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, current, need
 from cs231n.calculus.rules.registry import rule
 
 
 @rule
 def shannon(p: Poly, f: Callable[[Poly], Poly]) -> Poly | None:
-    """f(p) = a·f(p with a = 1) + (1 − a)·f(p with a = 0) for an indicator a inside p."""
-    marks = sorted((a for a in p.atoms() if a.is_indicator), key=lambda a: a.key)
+    """f(p) = a·f(p with a = 1) + (1 − a)·f(p with a = 0) for an indicator, or an entry of zeros and ones, a."""
+    marks = sorted((a for a in p.atoms() if a.is_indicator or a.is_binary), key=lambda a: a.key)
     if not marks:
         return None
     a = marks[0]
@@ -101,7 +101,9 @@ def step(e: Poly) -> Poly:
         return ZERO
     if sign == "nonnegative" and can_flip(e):
         return off_its_zeros()
-    e = _positive_part(e)
+    e = signs_of_powers(_positive_part(e))
+    if (known := implied(e)) is not None:
+        return known
     if orientation(e) < 0 and can_flip(e):
         return other_side(e)
     return Poly.atom(Atom("pos", e))
@@ -119,6 +121,37 @@ def off_its_zeros() -> Poly:
     """1[e > 0] = 1 off the kink for an e that is nowhere negative and vanishes for no choice of the indices."""
     need(OFF_THE_KINK)
     return UNIT
+
+
+@rule
+def signs_of_powers(e: Poly) -> Poly:
+    """1[a³b > 0] = 1[ab > 0], and 1[a²b > 0] = 1[b > 0] off the kink, where a vanishes for no choice of the indices."""
+    if len(e.terms) != 1:
+        return e
+    ((m, c),) = e.terms.items()
+    kept: dict[Atom, Number] = {}
+    for a, k in m:
+        if not isinstance(k, int):
+            kept[a] = k
+        elif k % 2:
+            kept[a] = 1
+        elif can_flip(Poly.atom(a)):
+            need(OFF_THE_KINK)
+        else:
+            kept[a] = 2
+    return Poly({frozenset(kept.items()): c})
+
+
+@rule
+def implied(e: Poly) -> Poly | None:
+    """1[e > 0] = 1 if e − f ≥ 0 for an f that is > 0 in the case at hand; 1[e > 0] = 0 if −e − f ≥ 0 for an f ≥ 0."""
+    for f, strict in current().facts:
+        above = poly_sign(e - f)
+        if above == POSITIVE or (strict and (above == "nonnegative" or not (e - f).terms)):
+            return UNIT
+        if poly_sign(-e - f) in (POSITIVE, "nonnegative"):
+            return ZERO
+    return None
 
 
 def _positive_part(e: Poly) -> Poly:

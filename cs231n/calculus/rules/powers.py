@@ -106,8 +106,8 @@ def common_content(p: Poly, r: Number) -> tuple[Poly, Poly]:
     content = Poly({frozenset(least.items()): number})
     if content == UNIT:
         return UNIT, p
-    inverse = Poly({frozenset((a, exact(-e)) for a, e in least.items()): Fraction(1) / number})
-    return content, rules.multiply(p, Poly({m: exact(c) for m, c in inverse.terms.items()}))
+    rest = rules.times_powers(p, {a: exact(-e) for a, e in least.items()})
+    return content, rest.scale(exact(Fraction(1) / number))
 
 
 def rational_gcd(numbers: Iterable[Number]) -> Number:

@@ -54,6 +54,17 @@ def multiply(p: Poly, q: Poly) -> Poly:
     return Poly(out)
 
 
+def times_powers(p: Poly, powers: dict[Atom, Number]) -> Poly:
+    """p·Π aᵉ, term by term, so that exponents cancel before anything is multiplied out."""
+    out = ZERO
+    for m, c in p.terms.items():
+        factors = dict(m)
+        for a, e in powers.items():
+            factors[a] = exact(factors.get(a, 0) + e)
+        out = out + product(factors).scale(c)
+    return out
+
+
 def product_of(polys: Iterable[Poly]) -> Poly:
     out = UNIT
     for p in polys:
@@ -72,7 +83,7 @@ def _collect(out: dict[Mono, Number], m: Mono, c: Number) -> None:
 def product(factors: dict[Atom, Number]) -> Poly:
     """A product of atoms, normalised by the rules for products."""
     plain = {a: e for a, e in factors.items() if e}
-    if not any(a.is_indicator or a.kind in _SPECIAL or (a.kind == "entry" and a.data[0].binary) for a in plain):
+    if not any(a.is_indicator or a.is_binary or a.kind in _SPECIAL for a in plain):
         return Poly({frozenset(plain.items()): 1})
     for apply in (idempotent, whole_powers, pythagoras, one_name_under_a_delta, argmax_of_one):
         done = apply(plain)
@@ -88,7 +99,7 @@ def idempotent(factors: dict[Atom, Number]) -> Poly | None:
     for a, e in factors.items():
         if a.is_indicator and e < 0:
             raise Undecided("division by an indicator")
-        if e > 0 and (a.is_indicator or (a.kind == "entry" and a.data[0].binary)):
+        if e > 0 and (a.is_indicator or a.is_binary):
             factors[a] = 1
     return None
 

@@ -25,7 +25,7 @@ def _sum_term(m: Mono, variables: tuple[Var, ...]) -> Poly:
     here = frozenset(variables)
     inside = {a: e for a, e in m if not here.isdisjoint(a.free)}
     outside = rules.product({a: e for a, e in m if a not in inside})
-    for apply in (merge_sums, short_range, contract, one_maximiser):
+    for apply in (inner_sum_cancels, merge_sums, short_range, contract, one_maximiser):
         done = apply(inside, variables)
         if done is not None:
             return rules.multiply(outside, done)
@@ -92,6 +92,23 @@ def one_maximiser(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Pol
                 continue
             need(NO_TIES)
             return sum_over(rules.multiply(rules.product(rest), found), *(u for u in variables if u is not v))
+    return None
+
+
+@rule
+def inner_sum_cancels(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_{i,j} aᵢbᵢⱼ/(Σ_k bᵢₖ) = Σ_i aᵢ: the sum over j is done first where it is the one in the denominator."""
+    if len(variables) < 2:
+        return None
+    below = [a for a, e in inside.items() if a.kind == "sum" and isinstance(e, int) and e < 0]
+    for v in variables if below else ():
+        own = {a: e for a, e in inside.items() if v in a.free}
+        if any(v in a.free for a in below) or any(a.kind in ("delta", "argmax") for a in own):
+            continue
+        inner = _sum_term(frozenset(own.items()), (v,))
+        if len(inner.terms) == 1 and not inner.atoms().isdisjoint(below):
+            rest = rules.product({a: e for a, e in inside.items() if a not in own})
+            return sum_over(rules.multiply(rest, inner), *(u for u in variables if u is not v))
     return None
 
 
