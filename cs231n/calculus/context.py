@@ -56,6 +56,17 @@ def need(hypothesis: str) -> None:
 
 
 @contextmanager
+def over_all_draws() -> Iterator[None]:
+    """Inside an expectation: what the case at hand says of random quantities it says of one draw, not of all."""
+    context = current()
+    facts, context.facts = context.facts, [(f, strict) for f, strict in context.facts if not f.draws]
+    try:
+        yield
+    finally:
+        context.facts = facts
+
+
+@contextmanager
 def recording() -> Iterator[set[str]]:
     """For what is kept for later proofs: collect the hypotheses needed inside, and count them as needed outside.
 

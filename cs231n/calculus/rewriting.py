@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import ONE, UNIT, ZERO, Atom, Base, Number, Poly, Var
+from cs231n.calculus.context import over_all_draws
 
 #: What becomes of an entry: its base and its rebuilt subscripts, to a replacement or None.
 EntryRule = Callable[[Base, tuple[Poly, ...]], Poly | None]
@@ -127,17 +128,17 @@ class Rewriter:
                 v = rules.fresh(d[0])
                 return rules.argmax(self._under({d[0]: v}).poly(d[1]), v, self.poly(d[2]))
             case "expect":
-                return rules.expect(self._averaged().poly(d[0]))
+                with over_all_draws():
+                    return rules.expect(self._averaged().poly(d[0]))
         return Poly.atom(a)
 
     def _averaged(self) -> Rewriter:
-        """Inside an expectation: what is given of a random quantity in one draw says nothing about all draws."""
+        """The same for a body of an expectation: what is given of a random quantity is given of one draw only."""
         if not any(a.draws for a in self.atoms):
             return self
         inner = object.__new__(Rewriter)
         inner.__dict__.update(self.__dict__)
         inner.atoms = {a: value for a, value in self.atoms.items() if not a.draws}
-        inner.everywhere = bool(inner.atoms or inner.kinds)
         return inner
 
     def _under(self, renamed: Mapping[Var, Var]) -> Rewriter:

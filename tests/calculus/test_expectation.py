@@ -45,6 +45,8 @@ $$ y_m := z_m + b $$
 
 $$ T_m := u_m - \sum_d W_{dm} a_d $$
 
+$$ p_d := \mathbf 1[g_d > 0] $$
+
 """
 
 FALSE = {
@@ -89,7 +91,13 @@ FALSE = {
     "a square for its mean": r"$$ u_m^2 = v \sum_d a_d^2 $$",
     "a random factor taken out": r"$$ \mathbb E[g_d g_e] = g_d\,\mathbb E[g_e] $$",
     "a case about one draw": r"$$ \mathbb E[g_d] = 1 \qquad \text{for } g_d = 1 $$",
-    "a case about the sign of one draw": r"$$ \mathbb E[\mathbf 1[W_{dm} > 0]] = 1 \qquad \text{for } W_{dm} > 0 $$",
+    "a case about the sign of one draw": r"$$ \mathbb E[\mathbf 1[g_d > 0]] = 1 \qquad \text{for } g_d > 0 $$",
+    "a case that one draw implies": r"$$ \mathbb E[|g_d|] = \mu \qquad \text{for } g_d > 0 $$",
+    "a case about a named draw": r"$$ \mathbb E[\mathbf 1[z_m > 0] z_m] = 0 \qquad \text{for } z_m > 0 $$",
+    "a case about one draw, behind a name": r"$$ \mathbb E[p_d] = 1 \qquad \text{for } g_d > 0 $$",
+    "a case that turns with the sign": (
+        r"$$ \mathbb E[(\max(0, u_m))^2] = \mathbb E[u_m^2] \qquad \text{for } u_m > 0 $$"
+    ),
     "the shared bias": r"$$ \mathbb E[y_m y_k] = \delta_{mk}\Big(D v (\mu^2 + s) + s\Big) $$",
     "inner expectation as one draw": r"$$ \mathbb E[(g_d - \mathbb E[g_d])^2] = 0 $$",
     "an expectation is not sure to be anything but zero": (
@@ -121,6 +129,10 @@ TRUE = {
     "what is not random": r"$$ \mathbb E[a_d^3] = a_d^3 $$",
     "matrix notation": r"$$ \mathbb E[W^\top g] = 0 $$",
     "for all values of what is random": r"$$ W_{dm}^2 - 1 = (W_{dm} - 1)(W_{dm} + 1) $$",
+    "a case about one draw does not reach inside": (
+        r"$$ \mathbb E[(\max(0, u_m))^2] = \frac{1}{2} \mathbb E[u_m^2] \qquad \text{for } u_m > 0 $$"
+    ),
+    "a case about what is not random reaches inside": r"$$ \mathbb E[|a_d| b^2] = a_d s \qquad \text{for } a_d > 0 $$",
     "a given variance": (
         r"$$ \mathbb E[(\max(0, u_m))^2] = \frac{1}{D} \sum_d a_d^2 \qquad \text{for } v = \frac{2}{D} $$"
     ),

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import ZERO, Atom, Base, Number, Poly
-from cs231n.calculus.context import INDEPENDENT, need
+from cs231n.calculus.context import INDEPENDENT, need, over_all_draws
 from cs231n.calculus.rules.registry import rule
 
 
@@ -23,7 +23,11 @@ def expect(p: Poly) -> Poly:
     for m, c in p.terms.items():
         inside = {a: e for a, e in m if a.draws}
         outside = rules.product({a: e for a, e in m if not a.draws}).scale(c)
-        out = out + (rules.multiply(outside, _product(inside)) if inside else outside)
+        if inside:
+            with over_all_draws():
+                mean = _product(inside)
+            outside = rules.multiply(outside, mean)
+        out = out + outside
     return out
 
 
