@@ -143,6 +143,7 @@ def test_the_test_part_is_looked_at_once_when_all_is_trained(monkeypatch: pytest
     ("arguments", "message"),
     [
         (["--update-rule", "sdg"], "expected one of sgd, .* got 'sdg'"),
+        (["--learning-rate", "-0.1"], "learning rate > 0, got -0.1"),
         (["--seeds", "0"], "--seeds"),
         (["--hidden", "0"], "--hidden"),
         (["--out", "a-file/below"], "a-file"),
@@ -156,7 +157,7 @@ def test_what_makes_no_sense_is_said_and_nothing_is_written(
     result = digits(*arguments)
     assert result.exit_code == 2
     assert re.search(message, result.output), result.output
-    assert not list(tmp_path.rglob("*.json"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
 
 
 @pytest.mark.parametrize("missing", ["sklearn", "matplotlib"])

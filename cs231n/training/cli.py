@@ -39,7 +39,7 @@ def digits(
 ) -> None:
     """Train the two-layer network on 1797 handwritten digits, and look at the test part once.
 
-    Writes table.md, curves.svg, results.json and split.json. Needs the extra: pip install 'cs231n[train]'.
+    Writes table.md, curves.svg, results.json and split.json. Needs scikit-learn and matplotlib, the extra "train".
     """
     console, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if missing := [name for module, name in _NEEDED.items() if find_spec(module) is None]:
@@ -49,8 +49,8 @@ def digits(
     from cs231n.training.report import HEADER, rows, write_report
 
     started = time.perf_counter()
-    settings = Settings(seeds, epochs, hidden, update_rule, learning_rate)
     try:
+        settings = Settings(seeds, epochs, hidden, update_rule, learning_rate)
         out.mkdir(parents=True, exist_ok=True)  # before the training, whose work would be lost
         data = load_digits()
         runs = train_digits(data, settings, verbose=True)

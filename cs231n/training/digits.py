@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cs231n import optim
 from cs231n.classifiers.fc_net import TwoLayerNet
 from cs231n.solver import Solver
 
@@ -36,6 +37,12 @@ class Settings:
     batch_size: int = 50
     reg: float = 1e-3
     weight_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.update_rule not in optim.__all__:
+            raise ValueError(f"update rule: expected one of {', '.join(optim.__all__)}, got {self.update_rule!r}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"expected a learning rate > 0, got {self.learning_rate}")
 
     @property
     def rate(self) -> float:
