@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import ZERO, Atom, Number, Poly
-from cs231n.calculus.bounds import positive
+from cs231n.calculus.bounds import POSITIVE, atom_sign, poly_sign, positive
 from cs231n.calculus.context import current, need
 from cs231n.calculus.rewriting import replace_atoms, split_sigmoids, substitute
 
@@ -39,6 +39,21 @@ def one_denominator(p: Poly) -> Poly:
         if not p.terms:
             return ZERO
     return p
+
+
+def quotient_sign(p: Poly) -> str:
+    """The sign of p, from its terms or from those of its numerator over a denominator that is seen to be positive."""
+    sign = poly_sign(p)
+    if sign:
+        return sign
+    if _has_sigmoid(p):
+        p = split_sigmoids(p)
+    least: dict[Atom, Number] = {}
+    for m in p.terms:
+        for a, e in m:
+            if e < 0 and atom_sign(a, 1) == POSITIVE:
+                least[a] = min(least.get(a, 0), e)
+    return poly_sign(rules.times_powers(p, {a: rules.exact(-e) for a, e in least.items()}))
 
 
 def _has_sigmoid(p: Poly) -> bool:

@@ -10,6 +10,7 @@ from cs231n.calculus.algebra import UNIT, ZERO, Atom, Base, Moments, Poly, Undec
 from cs231n.calculus.context import recording, using
 from cs231n.calculus.proof import Given
 from cs231n.calculus.system import Defined, System
+from cs231n.calculus.zero import quotient_sign
 from cs231n.pages import tree as t
 from cs231n.pages.signs import Signs
 
@@ -26,6 +27,7 @@ class Lowering:
         self.page = page
         self.fixed = dict(fixed or {})
         self.signs = Signs(page)
+        self.signs.computed = self._sign
         self.system = System()
         with using(self.system.context):
             self._declare()
@@ -34,6 +36,17 @@ class Lowering:
             for condition in page.declarations.assume:
                 if isinstance(condition, t.Relation):
                     self._assume(condition)
+
+    def _sign(self, tree: t.Tree) -> str:
+        """The sign of a formula once it is multiplied out, with names opened as far as that helps."""
+        with using(self.system.context), recording():
+            try:
+                p = self.lower(tree)
+                while (sign := quotient_sign(p)) == "" and (name := self.system.next_name(p)) is not None:
+                    p = self.system.unfold(p, name)
+            except (Undecided, KeyError):  # KeyError: a name that is only defined further on
+                return ""
+        return sign
 
     # ---------------------------------------------------------------------------------------------- declarations
 

@@ -6,7 +6,7 @@ power on a page is a condition; what this module can show is discharged, the res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -31,16 +31,17 @@ class Condition:
 
 
 class Signs:
-    """The signs of a page's formulas. ``used`` collects the declared hypotheses an answer has rested on."""
+    """The signs of a page's formulas, from its declarations and assumptions."""
 
     def __init__(self, page: t.Page):
         self.page = page
-        self.used: set[str] = set()
         self.assumed: dict[str, str] = {}
         for condition in page.declarations.assume:
             if isinstance(condition, t.Relation):
                 self._assume(condition)
         self._names: dict[str, str] = {}
+        #: The engine's answer for a formula whose form does not tell; set by `cs231n.pages.lower.Lowering`.
+        self.computed: Callable[[t.Tree], str] = lambda _: UNKNOWN
 
     def _assume(self, c: t.Relation) -> None:
         """Take "s_n > 0" and its like, for all n, as the sign of a name."""
@@ -85,7 +86,7 @@ class Signs:
             case t.Neg(arg):
                 return _FLIPPED.get(self.of(arg), self.of(arg))
             case t.Add(terms):
-                return _sum_of([self.of(y) for y in terms]) or self._difference_of_sizes(x)
+                return _sum_of([self.of(y) for y in terms]) or self.computed(x)
             case t.Mul(factors):
                 return _product_of([self.of(y) for y in factors])
             case t.Div(num, den):
@@ -132,20 +133,6 @@ class Signs:
                 return _weakest(set(args))
         return UNKNOWN
 
-    def _difference_of_sizes(self, x: t.Tree) -> str:
-        """N − 1 and its like, by the engine's bounds."""
-        if any(not isinstance(y, t.Add | t.Neg | t.Mul | t.Num | t.Size) for y in x.walk()):
-            return UNKNOWN
-        from cs231n.calculus.bounds import poly_sign
-        from cs231n.calculus.context import using
-        from cs231n.pages.lower import Lowering
-
-        lowering = Lowering(t.Page("", "", "", "", self.page.declarations, (), (), {}, ""))
-        with using(lowering.system.context) as context:
-            sign = poly_sign(lowering.lower(x))
-            self.used |= context.used
-        return sign
-
     # ------------------------------------------------------------------------------------------------- conditions
 
     def conditions(self, *roots: t.Tree) -> list[Condition]:
@@ -154,9 +141,25 @@ class Signs:
         sloped = any(isinstance(x, t.Grad | t.Partial | t.Total) for r in roots for x in r.walk())
         for x in self.with_definitions(roots):
             for condition in _domain(x, sloped):
-                if not self.holds(condition):
+                if not self.holds(condition) and condition.expression not in self._roots():
                     found[condition] = None
-        return list(found)
+        return self._independent(list(found))
+
+    def _roots(self) -> set[t.Tree]:
+        """What stands under the root of a quantity that is assumed to be positive, and so is positive itself."""
+        values = [self.page.definitions[n].value for n, s in self.assumed.items() if n in self.page.definitions]
+        return {v.args[0] for v in values if isinstance(v, t.Call) and v.fn == "sqrt"}
+
+    def _independent(self, conditions: list[Condition]) -> list[Condition]:
+        """The conditions without those that follow from the ones on single names."""
+        single = [c for c in conditions if isinstance(c.expression, t.Entry)]
+        before, self._names = self._names, dict(self._names)
+        for c in single:
+            self._names[c.expression.name] = c.sign  # type: ignore[attr-defined]
+        try:
+            return [c for c in conditions if c in single or not self.holds(c)]
+        finally:
+            self._names = before
 
     def holds(self, c: Condition) -> bool:
         sign = self.of(c.expression)
