@@ -48,7 +48,11 @@ def counterexample(result: StatementResult) -> str:
         return ""
     places = {**found.get("sizes", {}), **found.get("at", {})}
     where = ", ".join(f"{words.name(str(key))} = {value}" for key, value in places.items())
-    sides = f"left {words.number(str(found.get('left', '')))}, right {words.number(str(found.get('right', '')))}"
+    pair = [str(found.get(side, "")) for side in ("left", "right")]
+    # as few digits as show that the two differ
+    places = next((n for n in range(3, 8) if words.number(pair[0], n) != words.number(pair[1], n)), 8)
+    left, right = (words.number(side, places) for side in pair)
+    sides = f"left {left}, right {right}"
     return f"at {where}: {sides}" if where else sides
 
 

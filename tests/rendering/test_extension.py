@@ -4,6 +4,9 @@ from html import unescape
 
 import pytest
 
+from cs231n.checking.verdicts import StatementResult
+from cs231n.rendering import badges
+
 
 def warnings(caplog) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
@@ -178,3 +181,17 @@ def test_code_of_a_page_is_listed_without_a_second_reference_entry(tmp_path):
     lines = Listings(md).run(["::: cs231n.layers.affine.affine_forward", "", "::: a.b", "    options: {}"])
     assert "      skip_local_inventory: true" in lines
     assert lines[-3:] == ["", "::: a.b", "    options: {}"]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "shown"),
+    [
+        ("1.5", "-2", "at N = 2: left 1.5, right −2"),
+        ("20.7312", "20.6801", "at N = 2: left 20.73, right 20.68"),
+        ("1e-30", "2e-30", "at N = 2: left 1e−30, right 2e−30"),
+    ],
+)
+def test_a_counterexample_shows_enough_digits_to_differ(left, right, shown):
+    result = StatementResult(kind="mistake", line=1, latex="", verdict="refuted")
+    result.counterexample = {"sizes": {"N": 2}, "at": {}, "left": left, "right": right}
+    assert badges.counterexample(result) == shown
