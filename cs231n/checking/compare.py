@@ -330,7 +330,7 @@ class _Comparison:
         upstream = {o.name: o.upstream for o in self.page.declarations.outputs}
         return [
             check_backward_exactly(
-                self.run_exactly,
+                partial(self.run_exactly, {key for _, key in outputs} | {r.key for r in members}),
                 inputs,
                 outputs={key: upstream[name] for name, key in outputs},
                 gradients={r.key: r.name[1:] for r in members},
@@ -340,8 +340,9 @@ class _Comparison:
             for outputs, members in groups.items()
         ]
 
-    def run_exactly(self, **symbols: Any) -> dict[str, Any]:
-        return self.code.run(symbols).values
+    def run_exactly(self, wanted: set[str], /, **symbols: Any) -> dict[str, Any]:
+        """Run the code up to the last of these keys: a later call may be one that cannot run on symbols."""
+        return self.code.run(symbols, until=wanted).values
 
     def compare_library(self, library: str) -> None:
         names = [n for n in self.backward if n[1:] in self.page.declarations.tensors]
