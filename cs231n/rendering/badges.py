@@ -50,8 +50,8 @@ def counterexample(result: StatementResult) -> str:
     where = ", ".join(f"{words.name(str(key))} = {value}" for key, value in places.items())
     pair = [str(found.get(side, "")) for side in ("left", "right")]
     # as few digits as show that the two differ
-    places = next((n for n in range(3, 8) if words.number(pair[0], n) != words.number(pair[1], n)), 8)
-    left, right = (words.number(side, places) for side in pair)
+    digits = next((n for n in range(3, 8) if words.number(pair[0], n) != words.number(pair[1], n)), 8)
+    left, right = (words.number(side, digits) for side in pair)
     sides = f"left {left}, right {right}"
     return f"at {where}: {sides}" if where else sides
 
