@@ -2,6 +2,7 @@ r"""What all parts of elaboration share: the names, the account of subscripts, p
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +28,7 @@ class Derivative:
     end: int
 
 
-class Expressions:
+class Expressions(ABC):
     """Elaborates the formulas of one snippet. The methods that follow one another are in the classes below this one."""
 
     def __init__(self, names: Names, snippet: Snippet, taken: Callable[[], Iterable[str]] = tuple) -> None:
@@ -43,21 +44,21 @@ class Expressions:
         """Index letters for matrix notation."""
         return matrix.Letters(self.names.indices.values(), self._taken())
 
+    @abstractmethod
     def sum(self, node: s.Sum) -> Value:
         """Terms with their signs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _factor(self, items: list[s.Node], position: int) -> tuple[Value, int]:
         """Read one factor; return it and the position after it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _term(self, items: Sequence[s.Node], node: s.Node) -> Value:
         """Read factors side by side."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _product(self, items: list[s.Node]) -> Value:
         """Read factors side by side, without asking which indices they have."""
-        raise NotImplementedError
 
     def _inner(self, node: s.List) -> Value:
         if len(node.chains) != 1 or node.chains[0].ops:
