@@ -241,8 +241,8 @@ class Evaluator:
                 self._add(name, lambda *key, entries=entries: make(entries[key]))
         for name in page.declarations.labels:
             if name in sample.labels:
-                entries = sample.labels[name]
-                self._add(name, lambda *key, entries=entries: entries[key])
+                integers = sample.labels[name]
+                self._add(name, lambda *key, entries=integers: entries[key])
         for name, program in self.formulas.definitions.items():
             self._add(name, self._deferred(program, self._plain))
 
