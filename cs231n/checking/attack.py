@@ -16,7 +16,7 @@ import mpmath
 
 from cs231n.checking.evaluate import DomainError, EvaluationError, Evaluator, Formulas, Sample
 from cs231n.checking.formulas import Program, constant
-from cs231n.checking.numbers import EXACT
+from cs231n.checking.numbers import EXACT, TooManyDraws
 from cs231n.checking.sampling import draw, speaks_of_sizes
 from cs231n.pages import tree as t
 from cs231n.pages.show import to_text
@@ -197,19 +197,22 @@ def attack(page: t.Page, statement: t.Statement, trials: Trials) -> Attack:
     looked_closely = 0
     all_zero = True
     outside: DomainError | None = None
-    for point in trials.points(statement):
-        try:
-            a, b = point.both(left, right)
-            compared += 1
-            all_zero = all_zero and abs(a) <= ABSOLUTE and abs(b) <= ABSOLUTE
-            if looked_closely < 2 or differ(a, b):
-                looked_closely += 1
-                found = confirm(partial(point.both, left, right))
-                if found is not None:
-                    sizes = dict(point.evaluator.sample.sizes)
-                    return Attack(Counterexample(sizes, point.binding, *map(_digits, found)), compared)
-        except DomainError as error:
-            outside = error
+    for more in (False, True):
+        for point in trials.points(statement, more=more):
+            try:
+                a, b = point.both(left, right)
+                compared += 1
+                all_zero = all_zero and abs(a) <= ABSOLUTE and abs(b) <= ABSOLUTE
+                if looked_closely < 2 or differ(a, b):
+                    looked_closely += 1
+                    found = confirm(partial(point.both, left, right))
+                    if found is not None:
+                        sizes = dict(point.evaluator.sample.sizes)
+                        return Attack(Counterexample(sizes, point.binding, *map(_digits, found)), compared)
+            except DomainError as error:
+                outside = error
+        if compared or not isinstance(outside, TooManyDraws):  # other samples may be smaller
+            break
     if compared == 0:
         raise EvaluationError(f"the statement has no value at any of the points tried: {outside}")
     # A statement that says 0, or is made "for x = 0", may compare zeros.

@@ -137,10 +137,13 @@ class _Draw:
         axes = self.axes()
         unmet: t.Tree | None = None
         smallest: tuple[int, dict[str, int]] | None = None
+        # An expectation goes through all draws of what it reads: two of three samples keep that to a few entries.
+        random_page = bool(self.formulas.random)
+        few = random_page and self.rng.random() < 2 / 3
         for attempt in range(TRIES):
-            distinct = attempt < TRIES // 2
+            distinct = attempt < TRIES // 2 and not few
             sizes = dict(self.fixed)
-            pool = list(range(*self.lengths(len(axes & set(drawn)))))
+            pool = list(range(2, max(4 if random_page else 7, len(axes & set(drawn)) + 2)))
             self.rng.shuffle(pool)
             for name in drawn:
                 least = declared[name].least
@@ -152,6 +155,8 @@ class _Draw:
                     sizes[name] = self.rng.choice((least, 1, 2, 2, 3))
                 elif distinct:
                     sizes[name] = pool.pop()
+                elif few:
+                    sizes[name] = self.rng.choice((1, 2, 2, 3))
                 else:  # a tensor may have been too large
                     sizes[name] = self.rng.randint(2, 4)
             try:
@@ -178,12 +183,6 @@ class _Draw:
         if unmet is not None:
             raise EvaluationError(f"no sizes satisfy {to_text(unmet)}")
         raise EvaluationError("no sizes fit the shapes declared: " + ", ".join(declared))
-
-    def lengths(self, axes: int) -> tuple[int, int]:
-        """From where to where the lengths of axes are drawn. Expectations go through all draws of what they read."""
-        if not self.formulas.random:
-            return 2, max(7, axes + 2)
-        return (2, 2 + max(2, axes)) if axes <= 2 else (1, 1 + axes)
 
     def axes(self) -> set[str]:
         """The sizes that are the length of an axis or the range of an index; the others are strides and the like."""

@@ -163,9 +163,12 @@ def test_the_derivative_of_an_expectation_is_an_error() -> None:
 
 
 def test_samples_of_random_pages_are_small() -> None:
+    """Some are small enough for all entries of W and g together; some have two sizes that differ."""
     page = read(r"$$ \mathbb E[g_d] = \mu $$")
-    sizes = [draw_sample(page, random.Random(seed)).sizes for seed in range(20)]
-    assert {tuple(sorted(s.values())) for s in sizes} == {(2, 3)}
+    sizes = [draw_sample(page, random.Random(seed)).sizes for seed in range(40)]
+    assert all(max(s.values()) <= 3 for s in sizes)
+    assert any(4 ** (s["D"] * s["M"]) * 2 ** s["D"] <= DRAWS and s["D"] > 1 < s["M"] for s in sizes)
+    assert any(set(s.values()) == {2, 3} for s in sizes)
 
 
 def test_mutants_drop_expectations_and_move_powers() -> None:
