@@ -37,6 +37,7 @@ def test_torch_variances_are_unbiased_by_default_and_normalization_is_not(x: np.
 
     assert np.allclose(torch.tensor(x).var(dim=0), x.var(axis=0, ddof=1))
     assert np.allclose(torch.tensor(x).std(dim=0), x.std(axis=0, ddof=1))
+    assert np.allclose(torch.tensor(x).var(dim=0, correction=0), x.var(axis=0))
     layer = torch.nn.BatchNorm1d(4, dtype=torch.float64)
     assert np.allclose(layer(torch.tensor(x)).detach(), normalized(x, 0, inside=1e-5), rtol=1e-12)
 
@@ -235,6 +236,7 @@ def test_jax_variances_are_biased_by_default(x: np.ndarray) -> None:
 
     assert np.allclose(jnp.var(x, axis=0), x.var(axis=0, ddof=0))
     assert np.allclose(jnp.std(x, axis=0), x.std(axis=0, ddof=0))
+    assert np.allclose(jnp.var(x, axis=0, ddof=1), x.var(axis=0, ddof=1))
 
 
 @pytest.mark.jax
@@ -269,7 +271,7 @@ def test_flax_computes_the_variance_in_one_pass(rng: np.random.Generator) -> Non
 
 
 @pytest.mark.jax
-def test_flax_dropout_and_layouts() -> None:
+def test_flax_dropout_and_layouts(rng: np.random.Generator) -> None:
     import jax.numpy as jnp
     from flax import nnx
 
@@ -279,6 +281,10 @@ def test_flax_dropout_and_layouts() -> None:
     conv = nnx.Conv(3, 5, (2, 4), rngs=nnx.Rngs(0))
     assert conv.kernel.shape == (2, 4, 3, 5)
     assert conv(jnp.zeros((7, 8, 9, 3))).shape == (7, 8, 9, 5)  # padded to the same size, channels last
+    one = nnx.Conv(1, 1, (2, 3), padding="VALID", rngs=nnx.Rngs(0))
+    window = rng.normal(size=(1, 2, 3, 1)).astype(np.float32)
+    expected = (window[0, ..., 0] * one.kernel[..., 0, 0]).sum()
+    assert np.allclose(one(window), expected, atol=1e-5)  # a correlation: the kernel is not turned
     image = jnp.arange(1.0, 26.0).reshape(1, 5, 5, 1)
     assert nnx.max_pool(image, (2, 2)).shape == (1, 4, 4, 1)  # stride 1
     padded = nnx.avg_pool(image, (2, 2), padding=((1, 1), (1, 1)))
@@ -294,6 +300,8 @@ def test_optax_losses_do_not_reduce(rng: np.random.Generator) -> None:
     log_p = jax.nn.log_softmax(scores)
     got = optax.softmax_cross_entropy_with_integer_labels(scores, labels)
     assert np.allclose(got, -log_p[np.arange(6), labels], atol=1e-5)
+    assert np.allclose(optax.softmax_cross_entropy(scores, np.eye(4, dtype=np.float32)[labels]), got, atol=1e-5)
+    assert list(inspect.signature(optax.softmax_cross_entropy).parameters)[:2] == ["logits", "labels"]
     a, b = (rng.normal(size=(6, 4)).astype(np.float32) for _ in range(2))
     assert np.allclose(optax.squared_error(a, b), (a - b) ** 2, atol=1e-5)
     assert np.allclose(optax.l2_loss(a, b), (a - b) ** 2 / 2, atol=1e-5)
