@@ -29,13 +29,14 @@ class TwoLayerNet:
 
     Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, Nature 323 (1986).
 
-    >>> net = TwoLayerNet(input_dim=4, hidden_dim=5, num_classes=3, rng=0)
-    >>> X, y = np.array([[0.5, -1.0, 2.0, 0.0], [1.0, 0.0, -3.0, 0.5]]), np.array([2, 0])
-    >>> loss, grads = net.loss(X, y)
-    >>> round(float(loss), 4)  # small weights: all classes equally likely, log 3
-    1.0986
-    >>> {name: grad.shape for name, grad in grads.items()}
-    {'W1': (4, 5), 'b1': (5,), 'W2': (5, 3), 'b2': (3,)}
+    Examples:
+        >>> net = TwoLayerNet(input_dim=4, hidden_dim=5, num_classes=3, rng=0)
+        >>> X, y = np.array([[0.5, -1.0, 2.0, 0.0], [1.0, 0.0, -3.0, 0.5]]), np.array([2, 0])
+        >>> loss, grads = net.loss(X, y)
+        >>> round(float(loss), 4)  # small weights: all classes equally likely, log 3
+        1.0986
+        >>> {name: grad.shape for name, grad in grads.items()}
+        {'W1': (4, 5), 'b1': (5,), 'W2': (5, 3), 'b2': (3,)}
     """
 
     def __init__(

@@ -27,6 +27,7 @@ from markdown.treeprocessors import Treeprocessor
 
 from cs231n.pages import PageError, read_page, tree
 from cs231n.rendering import badges, graph, mathml
+from cs231n.rendering.doctests import Doctests
 from cs231n.rendering.rules import Rules
 from cs231n.rendering.source import source_path
 
@@ -361,6 +362,7 @@ class BookExtension(Extension):
         """Register the parts."""
         check = self.getConfig("check") or _check
         formulas = Formulas(md, check)
+        md.preprocessors.register(Doctests(), "cs231n-doctests", 26)  # before fenced code (25)
         # After fenced code (25), before MkDocs' and Python-Markdown's treatment of raw HTML (21, 20).
         md.preprocessors.register(Listings(md), "cs231n-listings", 22)
         md.preprocessors.register(Rules(md), "cs231n-rules", 22)
