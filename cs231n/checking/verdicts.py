@@ -69,4 +69,7 @@ class PageResult:
         out = asdict(self)
         if self.error is None:
             del out["error"]
+        for statement in out["statements"]:
+            if statement["verdict"] == "defined":  # a definition claims nothing that could be checked
+                statement["verdict"] = "unchecked"
         return out
