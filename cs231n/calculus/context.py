@@ -56,6 +56,19 @@ def need(hypothesis: str) -> None:
 
 
 @contextmanager
+def assuming(fact: Poly | None, strict: bool) -> Iterator[None]:
+    """Add a fact (fact > 0, or fact ≥ 0 if not strict) to the case at hand."""
+    context = current()
+    before = context.facts
+    if fact is not None:
+        context.facts = [*before, (fact, strict)]
+    try:
+        yield
+    finally:
+        context.facts = before
+
+
+@contextmanager
 def over_all_draws() -> Iterator[None]:
     """Inside an expectation: what the case at hand says of random quantities it says of one draw, not of all."""
     context = current()

@@ -90,6 +90,13 @@ FALSE = {
     "row sums by column weights": r"$$ \sum_{i,k} A_{ik} u_i = \sum_{i,k} A_{ik} u_k $$",
     "power by a free base": r"$$ u_i^0 = 2 $$",
     "a square may be 0": r"$$ \mathbf 1[(u_i - u_k)^2 > 0] = 1 \qquad \text{for all } i, k $$",
+    "what holds under one indicator holds under another": (
+        r"$$ \exp(\mathbf 1[u_i > 0]\,\mathbf 1[w_i > 0]) = \exp(\mathbf 1[u_i > 0]) $$"
+    ),
+    "what holds at one place of a sum holds at all": (
+        r"$$ \sum_i \exp\Big(\mathbf 1[u_i > 0] \sum_k \mathbf 1[u_k > 0]\Big)"
+        r" = \sum_i \exp(\mathbf 1[u_i > 0] N) $$"
+    ),
     "a mask is no sign": r"$$ \mathrm{sign}_i^2 = \mathrm{sign}_i $$",
     "a mask may be 0 where something is positive": (
         r"$$ \mathbf 1[\mathrm{mask}_i u_i > 0] + \mathbf 1[-\mathrm{mask}_i u_i > 0] = 1 $$"
@@ -140,6 +147,9 @@ TRUE = {
     "log of positives": r"$$ \log(\mathrm{pos}_i e) = \log(\mathrm{pos}_i) + \log(e) $$",
     "kink": r"$$ \mathbf 1[u_i > 0] + \mathbf 1[-u_i > 0] = 1 $$",
     "a square is positive off its zeros": r"$$ \mathbf 1[u_i^2 > 0] = 1 $$",
+    "an indicator inside an indicator": (
+        "$$ T_i := \\max(0, u_i) $$\n\n$$ \\mathbf 1[T_i^2 > 0] = \\mathbf 1[T_i > 0] $$"
+    ),
     "moduli": r"$$ |u_i| = \max(0, u_i) + \max(0, -u_i) $$",
     "tanh by exponentials": r"$$ \tanh(u_i) = \frac{\exp(u_i) - \exp(-u_i)}{\exp(u_i) + \exp(-u_i)} $$",
     "softplus and sigmoid": r"$$ \log(\operatorname{sigmoid}(u_i)) = -\operatorname{softplus}(-u_i) $$",

@@ -19,20 +19,29 @@ from cs231n.calculus.bounds import (
     surely_in_range,
     surely_outside,
 )
-from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, current, need
+from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, assuming, current, need
 from cs231n.calculus.rules.registry import rule
 
 
 @rule
 def shannon(p: Poly, f: Callable[[Poly], Poly]) -> Poly | None:
-    """f(p) = a·f(p with a = 1) + (1 − a)·f(p with a = 0) for an indicator, or an entry of zeros and ones, a."""
+    """f(p) = a·f(p with a = 1) + (1 − a)·f(p with a = 0) for an indicator, or an entry of zeros and ones, a.
+
+    In the first term e > 0 may be used if a is 1[e > 0], in the second −e ≥ 0.
+    """
     marks = sorted((a for a in p.atoms() if a.is_indicator or a.is_binary), key=lambda a: a.key)
     if not marks:
         return None
     a = marks[0]
     on, off = _with_value(p, a, UNIT), _with_value(p, a, ZERO)
     mark = Poly.atom(a)
-    return rules.multiply(mark, f(on)) + rules.multiply(UNIT - mark, f(off))
+    # A fact about a bound index #k would also be read as one about another index that gets this name inside.
+    positive = a.data[0] if a.kind == "pos" and not any(v.name[0] == "#" for v in a.free) else None
+    with assuming(positive, strict=True):
+        first = rules.multiply(mark, f(on))
+    with assuming(None if positive is None else -positive, strict=False):
+        second = rules.multiply(UNIT - mark, f(off))
+    return first + second
 
 
 def _with_value(p: Poly, a: Atom, value: Poly) -> Poly:
@@ -102,6 +111,8 @@ def step(e: Poly) -> Poly:
     if sign == "nonnegative" and can_flip(e):
         return off_its_zeros()
     e = signs_of_powers(_positive_part(e))
+    if (q := e.constant) is not None:
+        return UNIT if q > 0 else ZERO
     if (known := implied(e)) is not None:
         return known
     if orientation(e) < 0 and can_flip(e):
@@ -125,12 +136,17 @@ def off_its_zeros() -> Poly:
 
 @rule
 def signs_of_powers(e: Poly) -> Poly:
-    """1[a³b > 0] = 1[ab > 0], and 1[a²b > 0] = 1[b > 0] off the kink, where a vanishes for no choice of the indices."""
+    """1[a³b > 0] = 1[ab > 0]; 1[ab > 0] = 1[b > 0] if a > 0 in the case at hand; and 1[a²b > 0] = 1[b > 0] off the
+    kink, where a vanishes for no choice of the indices.
+    """
     if len(e.terms) != 1:
         return e
     ((m, c),) = e.terms.items()
     kept: dict[Atom, Number] = {}
+    known = {f for f, strict in current().facts if strict}
     for a, k in m:
+        if Poly.atom(a) in known:
+            continue
         if not isinstance(k, int):
             kept[a] = k
         elif k % 2:
