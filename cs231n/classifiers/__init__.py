@@ -1,5 +1,6 @@
-"""Whole networks: each holds its parameters, and returns a loss with the gradient of every one of them."""
+"""Classifiers. A network holds its parameters, and returns a loss with the gradient of every one of them."""
 
 from cs231n.classifiers.fc_net import TwoLayerNet
+from cs231n.classifiers.k_nearest_neighbor import KNearestNeighbor
 
-__all__ = ["TwoLayerNet"]
+__all__ = ["KNearestNeighbor", "TwoLayerNet"]
