@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cs231n.calculus import rules
-from cs231n.calculus.algebra import ZERO, Atom, Number, Poly
+from cs231n.calculus.algebra import UNIT, ZERO, Atom, Number, Poly
 from cs231n.calculus.bounds import POSITIVE, atom_sign, poly_sign, positive
 from cs231n.calculus.context import current, need
 from cs231n.calculus.rewriting import replace_atoms, split_sigmoids, substitute
@@ -97,15 +97,29 @@ def merged_sums_vanish(p: Poly) -> bool:
 
 def _with_equations(p: Poly) -> Poly:
     """p with the declared equations applied, left sides replaced by right sides."""
-    for pattern, value, words in current().equations:
-        for a in _all_atoms(p):
-            if a.kind != pattern.kind:
-                continue
-            match = _match(pattern, a)
-            if match is not None:
-                need(words)
-                p = replace_atoms(p, {a: substitute(value, match)})
+    for a in _all_atoms(p) if current().equations else ():
+        value = told(Poly.atom(a))
+        if value is not None:
+            p = replace_atoms(p, {a: value})
     return p
+
+
+def told(p: Poly) -> Poly | None:
+    """What a declared equation says of a single atom; out of the range of its letters it says nothing."""
+    if len(p.terms) != 1 or len(p.atoms()) != 1:
+        return None
+    ((m, c),) = p.terms.items()
+    ((a, e),) = m
+    if e != 1:
+        return None
+    for pattern, value, words in current().equations:
+        match = _match(pattern, a) if a.kind == pattern.kind else None
+        if match is not None:
+            need(words)
+            holds = rules.product_of(rules.in_range(place, v.size) for v, place in match.items())
+            inside = rules.multiply(holds, substitute(value, match))
+            return (inside + rules.multiply(UNIT - holds, Poly.atom(a))).scale(c)
+    return None
 
 
 def _all_atoms(p: Poly) -> list[Atom]:

@@ -232,6 +232,18 @@ $$ dx_h \neq \sum_{p,r} \mathrm{dout}_p\,\delta_{h,sp+r} $$
 
 $$ dx_h \neq \sum_{p,r} \mathrm{dout}_p\,\mathbf 1[x_{sp+r} = \mathrm{out}_p]\,\delta_{h,p+r} $$
 """,
+    "assumed sums under other sums": r"""
+sizes: {N: rows, C: classes}
+indices: {n m: N, c k: C}
+tensors: {t: [N, C], u: [N], w: [N, C]}
+assume: ["\\sum_c t_{nc} = 1"]
+---
+$$ \sum_{n,c} u_n t_{nc} = \sum_n u_n $$
+
+$$ \sum_{n,c,k} t_{nc} w_{nk} = \sum_{n,k} w_{nk} $$
+
+$$ \sum_{n,c} t_{nc} w_{nc} \neq \sum_{n,c} w_{nc} $$
+""",
     "GAN": r"""
 sizes: {K: outcomes}
 indices: {k x: K}

@@ -57,6 +57,7 @@ from cs231n.calculus.rules.registry import RULES, exact, fresh, rule
 from cs231n.calculus.rules.sums import (
     contract,
     inner_sum_cancels,
+    inner_sum_is_told,
     merge_sums,
     one_maximiser,
     open_sum,
@@ -87,6 +88,7 @@ __all__ = [
     "in_range",
     "independent",
     "inner_sum_cancels",
+    "inner_sum_is_told",
     "logarithm",
     "maximiser",
     "maximum",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Mono, Number, Poly, Undecided, Var
 from cs231n.calculus.bounds import size_nonneg, surely_in_range
-from cs231n.calculus.context import NO_TIES, need
+from cs231n.calculus.context import NO_TIES, current, need
 from cs231n.calculus.rules.registry import exact, fresh, rule
 
 
@@ -25,7 +25,7 @@ def _sum_term(m: Mono, variables: tuple[Var, ...]) -> Poly:
     here = frozenset(variables)
     inside = {a: e for a, e in m if not here.isdisjoint(a.free)}
     outside = rules.product({a: e for a, e in m if a not in inside})
-    for apply in (inner_sum_cancels, merge_sums, short_range, contract, one_maximiser):
+    for apply in (inner_sum_cancels, inner_sum_is_told, merge_sums, short_range, contract, one_maximiser):
         done = apply(inside, variables)
         if done is not None:
             return rules.multiply(outside, done)
@@ -109,6 +109,25 @@ def inner_sum_cancels(inside: dict[Atom, Number], variables: tuple[Var, ...]) ->
         if len(inner.terms) == 1 and not inner.atoms().isdisjoint(below):
             rest = rules.product({a: e for a, e in inside.items() if a not in own})
             return sum_over(rules.multiply(rest, inner), *(u for u in variables if u is not v))
+    return None
+
+
+@rule
+def inner_sum_is_told(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | None:
+    """Σ_{i,j} aᵢbᵢⱼ = Σ_i aᵢcᵢ where it is assumed that Σ_j bᵢⱼ = cᵢ for all i."""
+    from cs231n.calculus.zero import told
+
+    if len(variables) < 2 or not current().equations:
+        return None
+    for v in variables:
+        own = {a: e for a, e in inside.items() if v in a.free}
+        if any(a.kind in ("delta", "argmax", "sum") for a in own):
+            continue
+        inner = _sum_term(frozenset(own.items()), (v,))
+        value = told(inner)
+        if value is not None:
+            rest = rules.product({a: e for a, e in inside.items() if a not in own})
+            return sum_over(rules.multiply(rest, value), *(u for u in variables if u is not v))
     return None
 
 
