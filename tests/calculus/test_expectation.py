@@ -14,7 +14,7 @@ import pytest
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import Atom, Poly, Undecided, Var
-from cs231n.calculus.context import using
+from cs231n.calculus.context import Context, using
 from cs231n.calculus.derivatives import differentiate
 from cs231n.calculus.zero import is_zero
 from cs231n.checking.evaluate import DomainError, Evaluator, Sample
@@ -98,6 +98,11 @@ FALSE = {
     "a case that turns with the sign": (
         r"$$ \mathbb E[(\max(0, u_m))^2] = \mathbb E[u_m^2] \qquad \text{for } u_m > 0 $$"
     ),
+    "an entry and what is made of it": r"$$ \mathbb E[W_{dm} u_m] = 0 \qquad \text{for all } d, m $$",
+    "an expectation that is 0 for some indices": (
+        r"$$ \mathbf 1[\mathbb E[W_{dm} W_{em}^3] > 0] + \mathbf 1[-\mathbb E[W_{dm} W_{em}^3] > 0] = 1"
+        r" \qquad \text{for all } d, e, m $$"
+    ),
     "the shared bias": r"$$ \mathbb E[y_m y_k] = \delta_{mk}\Big(D v (\mu^2 + s) + s\Big) $$",
     "inner expectation as one draw": r"$$ \mathbb E[(g_d - \mathbb E[g_d])^2] = 0 $$",
     "an expectation is not sure to be anything but zero": (
@@ -127,6 +132,8 @@ TRUE = {
     "odd function": r"$$ \mathbb E[\tanh(u_m)] = 0 $$",
     "half": r"$$ \mathbb E[\mathbf 1[u_m > 0]] = \frac{1}{2} $$",
     "what is not random": r"$$ \mathbb E[a_d^3] = a_d^3 $$",
+    "an entry and what is made of it": r"$$ \mathbb E[W_{dm} u_m] = v a_d \qquad \text{for all } m $$",
+    "an expectation is a number": r"$$ \mathbb E\big[b^2\,\mathbb E[|g_d|]\big] = s\,\mathbb E[|g_d|] $$",
     "matrix notation": r"$$ \mathbb E[W^\top g] = 0 $$",
     "for all values of what is random": r"$$ W_{dm}^2 - 1 = (W_{dm} - 1)(W_{dm} + 1) $$",
     "a case about one draw does not reach inside": (
@@ -367,6 +374,12 @@ def test_every_rule_is_exercised(
             except Undecided:
                 continue
     assert all(changed[name] > 5 for name in names), changed
+
+
+def test_what_is_known_of_one_draw_is_not_known_of_all(lowering: Lowering) -> None:
+    g = rules.entry(lowering.system.bases["g"], (rules.variable(Var("j", rules.size("D"))),))
+    with using(Context(facts=[(g, True)])):
+        assert rules.expect(Poly.atom(Atom("pos", g))) == Poly.number(Fraction(1, 2))
 
 
 def test_the_mean_of_an_entry_out_of_range_is_zero(lowering: Lowering) -> None:
