@@ -27,6 +27,10 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+#: those that are no façade: something stands in them
+WRITTEN = [path for path in CONCEPTS if any(isinstance(node, Function | ast.ClassDef) for node in tree(path).body)]
+
+
 # ---------------------------------------------------------------------------------------------- docstrings
 
 
@@ -46,7 +50,7 @@ def test_docstrings(path: Path) -> None:
             assert short or ast.get_docstring(node), f"{node.name} (line {node.lineno}) has no docstring"
 
 
-@pytest.mark.parametrize("path", [*CONCEPTS, ROOT / "cs231n" / "gradient_check.py"], ids=name_of)
+@pytest.mark.parametrize("path", [*WRITTEN, ROOT / "cs231n" / "gradient_check.py"], ids=name_of)
 def test_docstrings_of_copied_code_say_what_a_reader_needs(path: Path) -> None:
     public = [node for node in tree(path).body if not getattr(node, "name", "_").startswith("_")]
     functions = [node for node in public if isinstance(node, Function)]
@@ -76,7 +80,7 @@ def test_docstrings_of_copied_code_say_what_a_reader_needs(path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- imports
 
 
-@pytest.mark.parametrize("path", CONCEPTS, ids=name_of)
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
 def test_a_concept_can_be_pasted_into_a_notebook(path: Path) -> None:
     """It imports NumPy and typing, and nothing of this package; a network is made of layers of this package."""
     allowed = {"__future__", "numpy", "typing"}

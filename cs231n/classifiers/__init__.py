@@ -2,5 +2,6 @@
 
 from cs231n.classifiers.fc_net import TwoLayerNet
 from cs231n.classifiers.k_nearest_neighbor import KNearestNeighbor
+from cs231n.classifiers.linear_classifier import LinearSVM, Softmax
 
-__all__ = ["KNearestNeighbor", "TwoLayerNet"]
+__all__ = ["KNearestNeighbor", "LinearSVM", "Softmax", "TwoLayerNet"]
