@@ -22,9 +22,16 @@ from cs231n.layers.affine import affine_backward, affine_forward
 from cs231n.layers.batchnorm import batchnorm_backward, batchnorm_backward_alt, batchnorm_forward
 from cs231n.layers.dropout import dropout_backward, dropout_forward
 from cs231n.layers.grn import grn_backward, grn_forward
+from cs231n.layers.groupnorm import (
+    groupnorm_backward,
+    groupnorm_forward,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_forward,
+)
 from cs231n.layers.layernorm import layernorm_backward, layernorm_forward
 from cs231n.layers.relu import relu_backward, relu_forward
 from cs231n.layers.rmsnorm import rmsnorm_backward, rmsnorm_forward
+from cs231n.layers.spatial_batchnorm import spatial_batchnorm_backward, spatial_batchnorm_forward
 from cs231n.losses.softmax import softmax_loss
 from cs231n.losses.svm import svm_loss
 
@@ -44,6 +51,8 @@ __all__ = [
     "gelu_tanh_forward",
     "grn_backward",
     "grn_forward",
+    "groupnorm_backward",
+    "groupnorm_forward",
     "layernorm_backward",
     "layernorm_forward",
     "leaky_relu_backward",
@@ -59,6 +68,10 @@ __all__ = [
     "softmax_loss",
     "softplus_backward",
     "softplus_forward",
+    "spatial_batchnorm_backward",
+    "spatial_batchnorm_forward",
+    "spatial_groupnorm_backward",
+    "spatial_groupnorm_forward",
     "svm_loss",
     "tanh_backward",
     "tanh_forward",
