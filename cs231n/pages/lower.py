@@ -251,15 +251,22 @@ class Lowering:
             case "<=":
                 return UNIT - rules.step(difference)
             case "=":
-                return rules.maximiser(self._maxima_opened(difference))
+                return self._maximiser(difference)
         raise Undecided(f"real numbers are not compared with {c.op} inside an indicator")
 
-    def _maxima_opened(self, p: Poly) -> Poly:
-        """p with the names opened that are defined as a maximum."""
-        for name in sorted(p.names & self.system.defined.keys()):
-            if any(a.kind == "max" for a in self.system.defined[name].value.atoms()):
-                p = self.system.unfold(p, name)
-        return p
+    def _maximiser(self, difference: Poly) -> Poly:
+        """As the rule says, for a maximum written out or named: one name is opened, since b may be a maximum itself."""
+        maxima = [
+            name
+            for name in sorted(difference.names & self.system.defined.keys())
+            if any(a.kind == "max" for a in self.system.defined[name].value.atoms())
+        ]
+        for opened in [difference, *(self.system.unfold(difference, name) for name in maxima)]:
+            try:
+                return rules.maximiser(opened)
+            except Undecided as reason:
+                failure = reason
+        raise failure
 
     def _both(self, conditions: tuple, scope: dict[str, Var]) -> list[Poly]:
         if len(conditions) == 2 and all(isinstance(c, t.Relation) for c in conditions):

@@ -244,6 +244,27 @@ $$ \sum_{n,c,k} t_{nc} w_{nk} = \sum_{n,k} w_{nk} $$
 
 $$ \sum_{n,c} t_{nc} w_{nc} \neq \sum_{n,c} w_{nc} $$
 """,
+    "max pooling of rectangles": r"""
+sizes: {H: height, W: width, R: rows, Q: columns, P: output rows, U: output columns, s: stride}
+indices: {h: H, l: W, r: R, q: Q, p: P, u: U}
+tensors: {x: [H, W], dout: [P, U]}
+assume: ["H \\ge s(P-1)+R", "W \\ge s(U-1)+Q", no ties]
+output: out
+---
+$$ m_{hu} := \max_q x_{h,su+q} $$
+
+$$ \mathrm{out}_{pu} := \max_r m_{sp+r,u} $$
+
+$$ \sum_r \mathbf 1[m_{sp+r,u} = \mathrm{out}_{pu}] = 1 $$
+
+$$ dm_{hu} = \sum_{p,r} \mathrm{dout}_{pu}\,\mathbf 1[m_{sp+r,u} = \mathrm{out}_{pu}]\,\delta_{h,sp+r} $$
+
+$$ dx_{hl} = \sum_{u,q} dm_{hu}\,\mathbf 1[x_{h,su+q} = m_{hu}]\,\delta_{l,su+q} $$
+
+$$
+dx_{hl} \neq \sum_{p,u,r,q} \mathrm{dout}_{pu}\,\mathbf 1[x_{sp+r,su+q} = m_{sp+r,u}]\,\delta_{h,sp+r}\,\delta_{l,su+q}
+$$
+""",
     "GAN": r"""
 sizes: {K: outcomes}
 indices: {k x: K}
