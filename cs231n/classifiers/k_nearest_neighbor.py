@@ -116,8 +116,8 @@ class KNearestNeighbor:
         T = self.X_train
         dists = X @ T.T
         dists *= -2
-        dists += (X**2).sum(axis=1)[:, np.newaxis]
-        dists += (T**2).sum(axis=1)
+        dists += np.vecdot(X, X)[:, np.newaxis]  # squared lengths, without an array of squares
+        dists += np.vecdot(T, T)
         np.maximum(dists, 0, out=dists)  # rounding can leave less than 0, and the root of that is NaN
         return np.sqrt(dists, out=dists)
 
@@ -144,10 +144,15 @@ class KNearestNeighbor:
             raise ValueError(f"expected 1 <= k <= {M}, the number of training examples, got {k}")
         if np.isnan(dists).any():
             raise ValueError(f"expected distances, got NaN in {np.isnan(dists).sum()} of {dists.size} places")
+        # the k smallest of each row, without sorting all: those below the k-th, then the first of those equal to it
+        kth = np.partition(dists, k - 1, axis=1)[:, k - 1, np.newaxis]
+        nearest, level = dists < kth, dists == kth
+        nearest |= level & (level.cumsum(axis=1) <= k - nearest.sum(axis=1, keepdims=True))
+
         labels, numbers = np.unique(self.y_train, return_inverse=True)  # sorted: number 0 is the smallest label
-        nearest = dists.argsort(axis=1, kind="stable")[:, :k]
+        rows, columns = np.nonzero(nearest)
         votes = np.zeros((len(dists), len(labels)), int)
-        np.add.at(votes, (np.arange(len(dists))[:, np.newaxis], numbers[nearest]), 1)
+        np.add.at(votes, (rows, numbers[columns]), 1)
         return labels[votes.argmax(axis=1)]  # the first of the largest
 
     def _empty(self, X: np.ndarray) -> np.ndarray:

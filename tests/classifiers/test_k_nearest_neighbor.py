@@ -100,6 +100,23 @@ def test_a_vote_by_hand(data):
 def test_equally_distant_examples_vote_in_the_order_of_the_training_data():
     knn = trained(np.array([[1.0], [-1.0], [1.0]]), np.array([9, 1, 1]))
     assert knn.predict(np.array([[0.0]]), k=1)[0] == 9
+    assert knn.predict(np.array([[0.0]]), k=2)[0] == 1
+    # many at the same distance, some nearer, some farther, infinities: the order of a stable sort
+    rng = np.random.default_rng(3)
+    dists = rng.integers(4, size=(40, 30)).astype(float)
+    dists[dists == 3] = np.inf
+    knn = trained(np.zeros((30, 1)), np.arange(30) % 4)
+    for k in range(1, 31):
+        nearest = dists.argsort(axis=1, kind="stable")[:, :k] % 4
+        np.testing.assert_array_equal(knn.predict_labels(dists, k), [np.bincount(row).argmax() for row in nearest])
+
+
+def test_the_distances_are_not_changed(data):
+    X, T, y = data
+    knn = trained(T, y)
+    dists = knn.compute_distances_no_loops(X)
+    dists.flags.writeable = False
+    knn.predict_labels(dists, 3)
 
 
 def test_one_neighbour_knows_every_training_example(data):
