@@ -418,7 +418,8 @@ class SelfTrainingNet(TwoLayerNet):
             X_val: (M, d_1, …, d_k) the validation examples.
             y_val: (M,) their labels.
             learning_rate: the length of a step at first.
-            learning_rate_decay: the factor on it after each epoch, that is after N / `batch_size` steps.
+            learning_rate_decay: the factor on it once an epoch, that is in N / `batch_size` steps; as in the course,
+                for the first time after the first step.
             reg: strength of the penalty, `reg` times the sum of all squared weights.
             num_iters: how many steps.
             batch_size: examples in a batch; may be larger than N.
