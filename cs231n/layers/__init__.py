@@ -20,6 +20,7 @@ from cs231n.layers.activations import (
 )
 from cs231n.layers.affine import affine_backward, affine_forward
 from cs231n.layers.batchnorm import batchnorm_backward, batchnorm_backward_alt, batchnorm_forward
+from cs231n.layers.conv import conv_backward_naive, conv_forward_naive
 from cs231n.layers.dropout import dropout_backward, dropout_forward
 from cs231n.layers.grn import grn_backward, grn_forward
 from cs231n.layers.groupnorm import (
@@ -29,6 +30,12 @@ from cs231n.layers.groupnorm import (
     spatial_groupnorm_forward,
 )
 from cs231n.layers.layernorm import layernorm_backward, layernorm_forward
+from cs231n.layers.pooling import (
+    avg_pool_backward_naive,
+    avg_pool_forward_naive,
+    max_pool_backward_naive,
+    max_pool_forward_naive,
+)
 from cs231n.layers.relu import relu_backward, relu_forward
 from cs231n.layers.rmsnorm import rmsnorm_backward, rmsnorm_forward
 from cs231n.layers.spatial_batchnorm import spatial_batchnorm_backward, spatial_batchnorm_forward
@@ -38,9 +45,13 @@ from cs231n.losses.svm import svm_loss
 __all__ = [
     "affine_backward",
     "affine_forward",
+    "avg_pool_backward_naive",
+    "avg_pool_forward_naive",
     "batchnorm_backward",
     "batchnorm_backward_alt",
     "batchnorm_forward",
+    "conv_backward_naive",
+    "conv_forward_naive",
     "dropout_backward",
     "dropout_forward",
     "elu_backward",
@@ -57,6 +68,8 @@ __all__ = [
     "layernorm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "max_pool_backward_naive",
+    "max_pool_forward_naive",
     "relu_backward",
     "relu_forward",
     "rmsnorm_backward",
