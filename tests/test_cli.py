@@ -126,7 +126,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_an_unknown_concept() -> None:
     result = prove("batchnrom")
     assert result.exit_code == 2
-    assert "Did you mean layers/batchnorm?" in result.stderr
+    assert "Did you mean layers/batchnorm" in result.stderr
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
