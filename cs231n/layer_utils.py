@@ -8,6 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cs231n.fast_layers import (
+    ConvFastCache,
+    MaxPoolFastCache,
+    conv_backward_fast,
+    conv_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
+)
 from cs231n.layers.affine import AffineCache, affine_backward, affine_forward
 from cs231n.layers.batchnorm import BatchnormCache, batchnorm_backward_alt, batchnorm_forward
 from cs231n.layers.layernorm import LayernormCache, layernorm_backward, layernorm_forward
@@ -20,6 +28,10 @@ __all__ = [
     "affine_ln_relu_forward",
     "affine_relu_backward",
     "affine_relu_forward",
+    "conv_relu_backward",
+    "conv_relu_forward",
+    "conv_relu_pool_backward",
+    "conv_relu_pool_forward",
 ]
 
 Gradients = tuple[np.ndarray, ...]
@@ -46,6 +58,21 @@ class AffineLnReluCache(NamedTuple):
     affine: AffineCache
     layernorm: LayernormCache
     relu: ReluCache
+
+
+class ConvReluCache(NamedTuple):
+    """The caches of the two layers."""
+
+    conv: ConvFastCache
+    relu: ReluCache
+
+
+class ConvReluPoolCache(NamedTuple):
+    """The caches of the three layers."""
+
+    conv: ConvFastCache
+    relu: ReluCache
+    pool: MaxPoolFastCache
 
 
 def affine_relu_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, AffineReluCache]:
@@ -198,3 +225,98 @@ def affine_ln_relu_backward(dout: np.ndarray, cache: AffineLnReluCache) -> Gradi
     da, dgamma, dbeta = layernorm_backward(dz, cache.layernorm)
     dx, dw, db = affine_backward(da, cache.affine)
     return dx, dw, db, dgamma, dbeta
+
+
+def conv_relu_forward(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, conv_param: dict[str, Any]
+) -> tuple[np.ndarray, ConvReluCache]:
+    r"""A convolution, then a ReLU.
+
+    Args:
+        x: (N, C, H, W) N images of C channels.
+        w: (F, C, R, Q) the kernels.
+        b: (F,) their biases.
+        conv_param: stride and padding, as in `conv_forward_naive`.
+
+    Returns:
+        out: (N, F, P, U) the output of the ReLU.
+        cache: what `conv_relu_backward` needs.
+
+    >>> x, w = np.array([[[[1.0, 3.0, 2.0]]]]), np.array([[[[1.0, -1.0]]]])
+    >>> conv_relu_forward(x, w, np.zeros(1), {"stride": 1, "pad": 0})[0]
+    array([[[[0., 1.]]]])
+    """
+    a, conv_cache = conv_forward_fast(x, w, b, conv_param)
+    out, relu_cache = relu_forward(a)
+    return out, ConvReluCache(conv_cache, relu_cache)
+
+
+def conv_relu_backward(dout: np.ndarray, cache: ConvReluCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Gradients of a convolution followed by a ReLU.
+
+    Args:
+        dout: (N, F, P, U) gradient of the loss with respect to the output of the ReLU.
+        cache: what `conv_relu_forward` returned.
+
+    Returns:
+        dx: (N, C, H, W) gradient with respect to `x`.
+        dw: (F, C, R, Q) gradient with respect to `w`.
+        db: (F,) gradient with respect to `b`.
+
+    >>> x, w = np.array([[[[1.0, 3.0, 2.0]]]]), np.array([[[[1.0, -1.0]]]])
+    >>> _, cache = conv_relu_forward(x, w, np.zeros(1), {"stride": 1, "pad": 0})
+    >>> conv_relu_backward(np.array([[[[5.0, 7.0]]]]), cache)[0]
+    array([[[[ 0.,  7., -7.]]]])
+    """
+    da = relu_backward(dout, cache.relu)
+    return conv_backward_fast(da, cache.conv)
+
+
+def conv_relu_pool_forward(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, conv_param: dict[str, Any], pool_param: dict[str, Any]
+) -> tuple[np.ndarray, ConvReluPoolCache]:
+    r"""A convolution, then a ReLU, then max pooling.
+
+    Args:
+        x: (N, C, H, W) N images of C channels.
+        w: (F, C, R, Q) the kernels.
+        b: (F,) their biases.
+        conv_param: stride and padding, as in `conv_forward_naive`.
+        pool_param: window and stride of the pooling, as in `max_pool_forward_naive`.
+
+    Returns:
+        out: (N, F, P, U) the pooled images.
+        cache: what `conv_relu_pool_backward` needs.
+
+    >>> x, w = np.array([[[[1.0, 3.0, 2.0]]]]), np.array([[[[1.0, -1.0]]]])
+    >>> pool_param = {"pool_height": 1, "pool_width": 2, "stride": 2}
+    >>> conv_relu_pool_forward(x, w, np.zeros(1), {"stride": 1, "pad": 0}, pool_param)[0]
+    array([[[[1.]]]])
+    """
+    a, conv_cache = conv_forward_fast(x, w, b, conv_param)
+    z, relu_cache = relu_forward(a)
+    out, pool_cache = max_pool_forward_fast(z, pool_param)
+    return out, ConvReluPoolCache(conv_cache, relu_cache, pool_cache)
+
+
+def conv_relu_pool_backward(dout: np.ndarray, cache: ConvReluPoolCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Gradients of a convolution followed by a ReLU and max pooling.
+
+    Args:
+        dout: (N, F, P, U) gradient of the loss with respect to the pooled images.
+        cache: what `conv_relu_pool_forward` returned.
+
+    Returns:
+        dx: (N, C, H, W) gradient with respect to `x`.
+        dw: (F, C, R, Q) gradient with respect to `w`.
+        db: (F,) gradient with respect to `b`.
+
+    >>> x, w = np.array([[[[1.0, 3.0, 2.0]]]]), np.array([[[[1.0, -1.0]]]])
+    >>> pool_param = {"pool_height": 1, "pool_width": 2, "stride": 2}
+    >>> _, cache = conv_relu_pool_forward(x, w, np.zeros(1), {"stride": 1, "pad": 0}, pool_param)
+    >>> conv_relu_pool_backward(np.array([[[[7.0]]]]), cache)[1]
+    array([[[[21., 14.]]]])
+    """
+    dz = max_pool_backward_fast(dout, cache.pool)
+    da = relu_backward(dz, cache.relu)
+    return conv_backward_fast(da, cache.conv)

@@ -14,8 +14,10 @@ from cs231n.layers import (
     affine_forward,
     batchnorm_backward_alt,
     batchnorm_forward,
+    conv_forward_naive,
     layernorm_backward,
     layernorm_forward,
+    max_pool_forward_naive,
     relu_forward,
 )
 
@@ -126,6 +128,51 @@ def test_float32_stays_float32(
     single = {n: array.astype(np.float32) for n, array in inputs.items()}
     out, cache = forward(name, single, setting)
     gradients = getattr(layer_utils, f"{name}_backward")(upstream(N, M, dtype=np.float32), cache)
+    assert {array.dtype for array in (out, *gradients)} == {np.dtype(np.float32)}
+
+
+CONV_PARAM = {"stride": 1, "pad": 1}
+POOL_PARAM = {"pool_height": 3, "pool_width": 2, "stride": 2}  # windows overlap, and a row is left over
+CONVOLUTIONS: list[Any] = [
+    pytest.param("conv_relu", (CONV_PARAM,), id="conv_relu"),
+    pytest.param("conv_relu_pool", (CONV_PARAM, POOL_PARAM), id="conv_relu_pool"),
+]
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> list[np.ndarray]:
+    return [rng.normal(size=shape) for shape in ((2, 3, 8, 7), (4, 3, 3, 2), (4,))]
+
+
+@pytest.mark.parametrize(("name", "settings"), CONVOLUTIONS)
+def test_convolutions_agree_with_differences(
+    name: str,
+    settings: tuple[dict[str, int], ...],
+    images: list[np.ndarray],
+    upstream: Callable[..., np.ndarray],
+) -> None:
+    forward, backward = (getattr(layer_utils, f"{name}_{way}") for way in ("forward", "backward"))
+    out, cache = forward(*images, *settings)
+    x, w, b = images
+    expected = relu_forward(conv_forward_naive(x, w, b, CONV_PARAM)[0])[0]
+    if len(settings) == 2:
+        expected = max_pool_forward_naive(expected, POOL_PARAM)[0]
+    np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-14)
+    dout = upstream(*out.shape)
+    for array, gradient in zip(images, backward(dout, cache), strict=True):
+        numeric = eval_numerical_gradient_array(lambda _: forward(*images, *settings)[0], array, dout)
+        np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(("name", "settings"), CONVOLUTIONS)
+def test_convolutions_keep_float32(
+    name: str,
+    settings: tuple[dict[str, int], ...],
+    images: list[np.ndarray],
+    upstream: Callable[..., np.ndarray],
+) -> None:
+    out, cache = getattr(layer_utils, f"{name}_forward")(*(a.astype(np.float32) for a in images), *settings)
+    gradients = getattr(layer_utils, f"{name}_backward")(upstream(*out.shape, dtype=np.float32), cache)
     assert {array.dtype for array in (out, *gradients)} == {np.dtype(np.float32)}
 
 

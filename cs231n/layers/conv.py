@@ -51,32 +51,9 @@ def conv_forward_naive(x: np.ndarray, w: np.ndarray, b: np.ndarray, conv_param: 
     >>> out.shape, out[0, 0, 0]
     ((1, 1, 4, 3), array([-0.5, -0.5, -0.5]))
     """
-    for name, array in (("x", x), ("w", w), ("b", b)):
-        if array.dtype.kind not in "fO":
-            raise ValueError(f"{name}: expected real floating-point numbers, got dtype {array.dtype}")
-    if x.ndim != 4 or 0 in x.shape:
-        raise ValueError(f"expected x of shape (N, C, H, W) without an empty axis, got {x.shape}")
-    N, C, H, W = x.shape
-    if w.ndim != 4 or w.shape[1] != C or 0 in w.shape:
-        raise ValueError(f"expected w of shape (F, {C}, R, Q) for an x with {C} channels, got {w.shape}")
-    F, _, R, Q = w.shape
-    if b.shape != (F,):
-        raise ValueError(f"expected b of shape {(F,)}, one number for each kernel, got {b.shape}")
-    if unknown := set(conv_param) - {"stride", "pad", "dilation"}:
-        raise ValueError(f"conv_param: expected stride, pad, dilation, got {sorted(unknown)}")
-    steps = {"dilation": 1, **conv_param}
-    for name, least in (("stride", 1), ("pad", 0), ("dilation", 1)):
-        value = steps.get(name)
-        if not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"conv_param[{name!r}]: expected a whole number, at least {least}, got {value!r}")
-    s, pad, t = steps["stride"], steps["pad"], steps["dilation"]
-    A, B = H + 2 * pad, W + 2 * pad
-    if t * (R - 1) >= A or t * (Q - 1) >= B:
-        reach = (t * (R - 1) + 1, t * (Q - 1) + 1)
-        raise ValueError(f"expected kernels that fit into the padded image {(A, B)}, got kernels that reach {reach}")
-    P, U = (A - t * (R - 1) - 1) // s + 1, (B - t * (Q - 1) - 1) // s + 1
-
-    x_bar = np.zeros_like(x, shape=(N, C, A, B))
+    s, pad, t, P, U = _geometry(x, w, b, conv_param)
+    (N, C, H, W), (F, _, R, Q) = x.shape, w.shape
+    x_bar = np.zeros_like(x, shape=(N, C, H + 2 * pad, W + 2 * pad))
     x_bar[:, :, pad : pad + H, pad : pad + W] = x
     out = np.zeros_like(x, shape=(N, P, U, F))
     for r, q in np.ndindex(R, Q):
@@ -120,10 +97,7 @@ def conv_backward_naive(dout: np.ndarray, cache: ConvCache) -> tuple[np.ndarray,
     x_bar, w, s, pad, t = cache
     (N, C, A, B), (F, _, R, Q) = x_bar.shape, w.shape
     P, U = (A - t * (R - 1) - 1) // s + 1, (B - t * (Q - 1) - 1) // s + 1
-    if dout.dtype.kind not in "fO":
-        raise ValueError(f"dout: expected real floating-point numbers, got dtype {dout.dtype}")
-    if dout.shape != (N, F, P, U):
-        raise ValueError(f"expected dout of shape {(N, F, P, U)}, got {dout.shape}")
+    _check_dout(dout, (N, F, P, U))
 
     db = dout.sum(axis=(0, 2, 3))
     dw = np.zeros_like(w)
@@ -137,3 +111,38 @@ def conv_backward_naive(dout: np.ndarray, cache: ConvCache) -> tuple[np.ndarray,
         dx_bar[place] += (dout_last @ w[:, :, r, q]).transpose(0, 3, 1, 2)  # windows overlap: add, never assign
     dx = dx_bar[:, :, pad : A - pad, pad : B - pad].copy()
     return dx, dw, db
+
+
+def _geometry(x: np.ndarray, w: np.ndarray, b: np.ndarray, conv_param: dict) -> tuple[int, int, int, int, int]:
+    """The stride, the padding, the dilation, and the height and width of the output."""
+    for name, array in (("x", x), ("w", w), ("b", b)):
+        if array.dtype.kind not in "fO":
+            raise ValueError(f"{name}: expected real floating-point numbers, got dtype {array.dtype}")
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"expected x of shape (N, C, H, W) without an empty axis, got {x.shape}")
+    _, C, H, W = x.shape
+    if w.ndim != 4 or w.shape[1] != C or 0 in w.shape:
+        raise ValueError(f"expected w of shape (F, {C}, R, Q) for an x with {C} channels, got {w.shape}")
+    F, _, R, Q = w.shape
+    if b.shape != (F,):
+        raise ValueError(f"expected b of shape {(F,)}, one number for each kernel, got {b.shape}")
+    if unknown := set(conv_param) - {"stride", "pad", "dilation"}:
+        raise ValueError(f"conv_param: expected stride, pad, dilation, got {sorted(unknown)}")
+    steps = {"dilation": 1, **conv_param}
+    for name, least in (("stride", 1), ("pad", 0), ("dilation", 1)):
+        value = steps.get(name)
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"conv_param[{name!r}]: expected a whole number, at least {least}, got {value!r}")
+    s, pad, t = steps["stride"], steps["pad"], steps["dilation"]
+    A, B = H + 2 * pad, W + 2 * pad
+    if t * (R - 1) >= A or t * (Q - 1) >= B:
+        reach = (t * (R - 1) + 1, t * (Q - 1) + 1)
+        raise ValueError(f"expected kernels that fit into the padded image {(A, B)}, got kernels that reach {reach}")
+    return s, pad, t, (A - t * (R - 1) - 1) // s + 1, (B - t * (Q - 1) - 1) // s + 1
+
+
+def _check_dout(dout: np.ndarray, shape: tuple[int, ...]) -> None:
+    if dout.dtype.kind not in "fO":
+        raise ValueError(f"dout: expected real floating-point numbers, got dtype {dout.dtype}")
+    if dout.shape != shape:
+        raise ValueError(f"expected dout of shape {shape}, got {dout.shape}")
