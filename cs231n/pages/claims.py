@@ -26,6 +26,11 @@ class Claim:
     cases: tuple[t.Case, ...]
 
 
+def summed_in(value: t.Tree, name: str) -> bool:
+    """Whether a sum uses up the letter."""
+    return any(isinstance(node, t.Sum) and node.index.name == name for node in value.walk())
+
+
 class Claims:
     """Reads the relations that are no definitions."""
 
@@ -75,8 +80,14 @@ class Claims:
         for k in (0, 1):
             for name in sides[k]:
                 if sides[1 - k] and name not in sides[1 - k] and name not in for_all | chosen:
-                    message = f"the index {name} is free on one side only (if that is meant: \\text{{for all }} {name})"
-                    raise sentence.at_index(number + k, name, message)
+                    hint = sentence.exponential(number + k, name)
+                    if summed_in((left, right)[1 - k], name):
+                        message = f"the index {name} is free here and summed on the other side: these are two indices"
+                        hint = " and need two letters"
+                    else:
+                        message = f"the index {name} is free on one side only"
+                        hint = hint or f" (if that is meant: \\text{{for all }} {name})"
+                    raise sentence.at_index(number + k, name, message + hint)
         return left, right, tuple({**sides[0], **sides[1]}.values())
 
     def entries(self, elaborator: Elaborator, left: Value, right: Value) -> tuple[t.Tree, t.Tree]:

@@ -46,7 +46,11 @@ class Definitions:
         if len(words) == 2 and isinstance(words[0], s.Word) and words[0].name == "d" and isinstance(words[1], s.Word):
             raise self.gradient_defined(snippet, side, words[1].name)
         if items is None or len(items) != 1 or not isinstance(words[0], s.Word):
-            raise snippet.error("left of \\coloneqq stands one name with its indices", side.start, side.end)
+            message = "left of \\coloneqq stands one name with its indices"
+            letters = "".join(word.name for word in words if isinstance(word, s.Word) and word.end - word.start == 1)
+            if 1 < len(words) == len(letters):
+                message += f"; a name of several letters is written \\mathrm{{{letters}}}"
+            raise snippet.error(message, side.start, side.end)
         item, word = items[0], words[0]
         self.check_new(snippet, side, word)
         params: list[t.Index] | None = None
@@ -94,9 +98,8 @@ class Definitions:
                 word = item if isinstance(item, s.Word) else None
                 plain = not chain.ops and len(terms) == 1 and terms[0][0] == "+"
                 if word is None or not plain or word.name not in self.names.indices:
-                    raise snippet.error(
-                        "left of \\coloneqq every subscript is a declared index", chain.start, chain.end
-                    )
+                    message = f"left of \\coloneqq every subscript is a declared index{self.names.nowhere}"
+                    raise snippet.error(message, chain.start, chain.end)
                 yield word
 
     # ------------------------------------------------------------------------------------------ what they are
@@ -126,7 +129,8 @@ class Definitions:
             raise snippet.error(message, one.sentence.sides[1].start, one.sentence.sides[1].end)
         for index in elaborator.scoping.free(value).values():
             if index.name not in {p.name for p in params}:
-                raise one.sentence.at_index(1, index.name, f"the index {index.name} is no parameter of {name}")
+                hint = one.sentence.exponential(1, index.name)
+                raise one.sentence.at_index(1, index.name, f"the index {index.name} is no parameter of {name}{hint}")
         one.params = params
         one.definition = t.Definition(name, params, value)
         return one.definition

@@ -24,6 +24,8 @@ class Names:
     defined: set[str] = field(default_factory=set)
     shape_of: Callable[[str], tuple[t.Tree, ...]] | None = None
     bounds: ranges.Bounds = field(default_factory=lambda: ranges.Bounds({}))
+    nowhere: str = ""
+    """What a message about an undeclared name adds: that the file has no front matter at all."""
 
     def known(self, name: str) -> bool:
         """Whether it is a real quantity: a tensor, a scalar, or defined on the page."""

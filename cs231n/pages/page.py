@@ -51,6 +51,8 @@ class _Reader:
         front = self.document.front_matter
         self.front = load(front) if front else Item({}, 0, 0, Snippet(source, 0, ""))
         self.names = declare(self.front)
+        if front is None:
+            self.names.nowhere = ": the file has no front matter, which begins with --- in line 1 and declares names"
         self.definitions = Definitions(self.names)
         self.claims = Claims(self.definitions)
         self.content: list[tuple[Formula, Layout, list[Sentence]]] = []

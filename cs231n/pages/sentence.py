@@ -29,6 +29,13 @@ class Sentence:
         """All names in it, among them the index letters that matrix notation must not use again."""
         return {part.name for side in self.sides for part in side.parts() if isinstance(part, s.Word)}
 
+    def exponential(self, number: int, name: str) -> str:
+        """A hint, if the index is called e and a power of it was probably meant as the exponential function."""
+        powers = (p for p in self.sides[number].parts() if isinstance(p, s.Scripted) and p.sup is not None)
+        if name == "e" and any(isinstance(p.base, s.Word) and p.base.name == "e" for p in powers):
+            return r" (e is an index here: write the exponential as \exp(…))"
+        return ""
+
     def at_index(self, number: int, name: str, message: str) -> PageError:
         """An error at the place where the side names that index."""
         side = self.sides[number]

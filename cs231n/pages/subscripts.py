@@ -6,6 +6,7 @@ is not stays an obligation: a factor such as ``\mathbf 1[0 \le e < H]`` beside t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,12 +44,31 @@ class Subscripts:
 
     def undeclared(self, word: s.Word) -> NoReturn:
         name = word.name
-        hint = ""
+        letters = self._spelled(word)
+        if letters is not None:
+            start, end = letters
+            message = rf"a name of several letters is written \mathrm{{{self.snippet.tex[start:end]}}}"
+            raise self.snippet.error(message, start, end)
+        hint = self.names.nowhere
         if name == "d":
             hint = " (before a known name it makes a gradient)"
         elif name.startswith("d") and len(name) > 1 and self.snippet.tex.startswith("\\mathrm", word.start):
             hint = f" (nor is {name[1:]}, of which it would be the gradient)"
         self.fail(f"{name} is neither declared nor defined{hint}", word)
+
+    def _spelled(self, word: s.Word) -> tuple[int, int] | None:
+        r"""Where the letter and its neighbours spell a name of the page, as in ``dout`` without ``\mathrm``."""
+        tex = self.snippet.tex
+        for run in re.finditer(r"(?<![\\a-zA-Z])[a-zA-Z]+", tex):
+            if not run.start() <= word.start < run.end() or word.end - word.start != 1:
+                continue
+            starts, ends = range(run.start(), word.start + 1), range(word.end, run.end() + 1)
+            spans = sorted(((i, j) for i in starts for j in ends if j - i > 1), key=lambda span: span[0] - span[1])
+            for start, end in spans:
+                name = tex[start:end]
+                if self.names.declared(name) or self.names.known(name) or self.names.gradient(name):
+                    return start, end
+        return None
 
     # ------------------------------------------------------------------------------------------ reading
 

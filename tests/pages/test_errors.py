@@ -74,10 +74,14 @@ FORMULAS = {
     "sum over a size": (r"$$ a_j = \sum_{«N»} x_{ij}^2 $$", "not a declared index"),
     "sum of nothing": (r"$$ a_j = «\sum_i» $$", "nothing stands behind"),
     "free on one side": (r"$$ a_j = x_{«i»j} $$", "free on one side only"),
+    "free here, summed there": (r"$$ x_{«i»j} = \sum_i x_{ij} $$", "i is free here and summed on the other side"),
     "free on the other side": (r"$$ x_{«i»j} = a_j $$", "free on one side only"),
     "index of a condition": (r"$$ a_j = a_j \qquad \text{for } «u_i > 0» $$", "not free in the relation"),
     # names
     "undeclared": (r"$$ a_j = «b»_j $$", "neither declared nor defined"),
+    "letters of a declared name": (r"$$ a_j = «dout»_{ij} $$", r"several letters is written \mathrm{dout}"),
+    "letters of a gradient": (r"$$ a_j = 2«dmask»_{ij} $$", r"is written \mathrm{dmask}"),
+    "letters of a new name": (r"$$ «row_i» := u_i $$", r"is written \mathrm{row}"),
     "undeclared gradient": (r"$$ a_j = «\mathrm{db}»_j $$", "of which it would be the gradient"),
     "gradient of an undeclared name": (r"$$ a_j = «d» b_j $$", "before a known name it makes a gradient"),
     "too many subscripts": (r"$$ a_j = «v_{ij}» $$", "v has 1 axis (D), not 2"),
@@ -199,6 +203,23 @@ def test_error_inside_an_admonition() -> None:
 
 def test_error_in_an_inline_formula() -> None:
     check(FRONT + "Since $a_j = «b»_j$, nothing.\n", "neither declared")
+
+
+def test_an_index_called_e_is_no_exponential() -> None:
+    front = "---\nsizes: {N: rows}\nindices: {n e: N}\ntensors: {x: [N]}\n---\n"
+    check(
+        front + r"$$ p_n := «e»^{x_n} $$", r"no parameter of p (e is an index here: write the exponential as \exp(…))"
+    )
+    check(front + r"$$ x_n = «e»^{x_n} $$", r"free on one side only (e is an index here")
+    check(front + r"$$ x_«n» = x_e $$", r"free on one side only (if that is meant: \text{for all } n)")
+
+
+def test_a_file_without_front_matter() -> None:
+    check("# Mine\n\n$$ «x»_n = 2 $$\n", "neither declared nor defined: the file has no front matter")
+    check("# Mine\n\n$$ z_{«n»} := 2 $$\n", "declared index: the file has no front matter")
+    with pytest.raises(PageError) as caught:
+        parse_page("---\ntitle: Mine\n---\n$$ x_n = 2 $$\n")
+    assert "front matter" not in str(caught.value)
 
 
 SIZES = "sizes: {N: rows}\n"
