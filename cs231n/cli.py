@@ -218,6 +218,10 @@ def _results(paths: Sequence[Path], jobs: int) -> Iterator[tuple[Path, PageResul
 # ------------------------------------------------------------------------------------------ telling
 
 
+#: How wide the column of hypotheses may become; less on a narrow terminal.
+_WHERE = 24
+
+
 def _print_page(result: PageResult, out: Console) -> None:
     """A page's table, then what is wrong with it in words."""
     if result.error is not None:
@@ -226,12 +230,13 @@ def _print_page(result: PageResult, out: Console) -> None:
         return
     defined = sum(s.kind == "definition" for s in result.statements)
     table = Table(
-        title=f"{result.page} · {defined} definitions · {result.seconds:.1f} s",
+        title=f"{result.page} · {defined} definition{'s' * (defined != 1)} · {result.seconds:.1f} s",
         title_justify="left",
         title_style="bold",
         box=None,
         pad_edge=False,
     )
+    limit = _WHERE if out.width >= 120 else _WHERE - 10
     shown = [statement for statement in result.statements if statement.kind != "definition" or not statement.ok]
     rows = [
         (
@@ -239,20 +244,24 @@ def _print_page(result: PageResult, out: Console) -> None:
             statement.anchor or "",
             " ".join(statement.latex.split()),
             _verdict(statement),
-            ", ".join(statement.hypotheses),
+            _where(statement.hypotheses, limit),
             _mutants(statement),
             f"{1000 * statement.seconds:.0f}",
         )
         for statement in shown
     ]
     # the relation gets what the other columns leave of the line
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(7)]
-    left = max(20, out.width - sum(widths[:2] + widths[3:4] + widths[5:]) - min(widths[4], 24) - 14)
+    heads = ("line", "name", "relation", "verdict", "where", "mutants", "ms")
+    widths = [
+        max(len(line) for row in (heads, *rows) for line in row[column].split("\n")) for column in range(len(heads))
+    ]
+    widths[4] = min(widths[4], limit)
+    left = max(8, out.width - sum(widths[:2] + widths[3:]) - 2 * (len(heads) - 1))
     table.add_column("line", justify="right", style="dim", no_wrap=True)
     table.add_column("name", no_wrap=True)
     table.add_column("relation", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("where", max_width=24)
+    table.add_column("where", width=widths[4])
     table.add_column("mutants", justify="right", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
     for statement, (line, name, relation, verdict, where, mutants, milliseconds) in zip(shown, rows, strict=True):
@@ -264,6 +273,12 @@ def _print_page(result: PageResult, out: Console) -> None:
         if not statement.ok:
             out.print(Text(f"{result.path}:{statement.line}: {_trouble(statement)}", style="bold red"), soft_wrap=True)
     out.print()
+
+
+def _where(hypotheses: Sequence[str], limit: int) -> str:
+    """The hypotheses side by side, or one below the other where that is too wide."""
+    line = ", ".join(hypotheses)
+    return line if len(line) <= limit else ",\n".join(hypotheses)
 
 
 def _verdict(statement: StatementResult) -> str:
@@ -289,8 +304,9 @@ def _trouble(statement: StatementResult) -> str:
         text = f"{statement.verdict}, but {left} of its {statement.mutants} mutants are neither refuted nor equivalent"
     if statement.message:
         text += f": {statement.message}"
-    if statement.counterexample and statement.kind == "claim":
-        text += f"\n    {_point(statement.counterexample)}"
+    point = statement.counterexample
+    if point and statement.kind == "claim" and str(point.get("left")) not in statement.message:
+        text += f"\n    {_point(point)}"
     return f"{text}\n    {' '.join(statement.latex.split())}"
 
 

@@ -42,9 +42,9 @@ def write(folder: Path, *parts: str, name: str = "mine.md") -> Path:
     return path
 
 
-def prove(*arguments: object) -> Result:
+def prove(*arguments: object, columns: int = 200) -> Result:
     """``cs231n prove`` in this process."""
-    return CliRunner().invoke(app, ["prove", "--jobs", "1", *map(str, arguments)], env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, ["prove", "--jobs", "1", *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 def test_a_page_of_ones_own(tmp_path: Path) -> None:
@@ -87,10 +87,28 @@ def test_a_page_of_ones_own(tmp_path: Path) -> None:
 
 def test_a_wrong_claim(tmp_path: Path) -> None:
     page = write(tmp_path, FRONT, CLAIM.replace("2", "3"))
-    result = prove(page)
+    result = prove(page, "--json", tmp_path / "out.json")
     assert result.exit_code == 1
     assert f"{page}:13: refuted, but the page makes it a claim (proved)" in result.output
-    assert "left side" in result.output
+    (data,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["pages"]
+    left = next(s["counterexample"]["left"] for s in data["statements"] if s["kind"] == "claim")
+    assert result.output.count(left) == 1, "the point stands there twice"
+
+
+def test_on_a_narrow_terminal_the_relation_is_cut(tmp_path: Path) -> None:
+    front = FRONT.replace("output:", "scalars: {kappa: positive, k: real}\noutput:")
+    long = " + ".join(["\\frac{k^2 x_{nd}}{k}"] * 4)
+    page = write(tmp_path, front, f"$$ {long} = \\frac{{4 k^2 x_{{nd}}}}{{k}} \\tag{{a-name-of-some-length}} $$\n")
+    for columns in (80, 110):
+        result = prove(page, columns=columns)
+        assert result.exit_code == 0, result.output
+        head, row = (line for line in result.output.splitlines() if line.startswith(("line ", "  14 ")))
+        assert head.split() == ["line", "name", "relation", "verdict", "where", "mutants", "ms"]
+        assert "a-name-of-some-length" in row
+        assert "… proved" in " ".join(row.split())
+        assert "k ≠ 0" in row
+        assert len(row) <= columns
+    assert "· 1 definition ·" in result.output
 
 
 def test_a_mistake_that_is_none(tmp_path: Path) -> None:
