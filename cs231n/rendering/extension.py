@@ -26,6 +26,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
 from cs231n.pages import PageError, read_page, tree
+from cs231n.pages.layout import TAG
 from cs231n.rendering import badges, graph, mathml
 from cs231n.rendering.doctests import Doctests
 from cs231n.rendering.rules import Rules
@@ -141,7 +142,9 @@ class Formulas(Treeprocessor):
                 log.warning("%s: the page reader did not see the display %r", self.source.path, tex)
             else:
                 checked = self.source.checked.get(display.number, [])
-        anchor = display.anchor if display else None
+        # Of a page that could not be read the names are drawn all the same: links to it are not broken too.
+        tag = None if self.source else TAG.search(tex)
+        anchor = display.anchor if display else tag[1] if tag else None
         kind = _kind(checked)
         element.attrib.clear()
         element.set("class", f"eq eq--{kind}" if kind else "eq")

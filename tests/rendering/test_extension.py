@@ -71,6 +71,13 @@ def test_what_is_not_checked_says_why(render, caplog, page_text):
     assert warnings(caplog) == []
 
 
+def test_a_page_that_cannot_be_read_is_one_warning_and_keeps_its_anchors(render, caplog, page_text):
+    html = render(page_text.replace("= -1", "= -q"))
+    assert len(warnings(caplog)) == 1
+    assert "neither declared nor defined" in warnings(caplog)[0]
+    assert re.findall(r'<div class="eq[^>]* id="([\w-]+)"', html) == ["arrow", "dmu", "dx", "constant-mean"]
+
+
 def test_a_failed_verdict_is_a_warning_with_file_and_line(render, caplog, settled):
     def check(path):
         result = settled(path)
