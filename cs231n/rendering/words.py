@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-_GREEK = dict(
+_LETTERS = dict(
     alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ε", varepsilon="ε", zeta="ζ", eta="η", theta="θ", iota="ι",
     kappa="κ", lambda_="λ", mu="μ", nu="ν", xi="ξ", pi="π", rho="ρ", sigma="σ", tau="τ", phi="φ", varphi="φ",
     chi="χ", psi="ψ", omega="ω", Gamma="Γ", Delta="Δ", Theta="Θ", Lambda="Λ", Xi="Ξ", Pi="Π", Sigma="Σ",
-    Phi="Φ", Psi="Ψ", Omega="Ω",
+    Phi="Φ", Psi="Ψ", Omega="Ω", ell="ℓ",
 )  # fmt: skip
-_GREEK["lambda"] = _GREEK.pop("lambda_")
+_LETTERS["lambda"] = _LETTERS.pop("lambda_")
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 
 
@@ -17,7 +17,7 @@ def name(identifier: str) -> str:
     stem, _, accent = identifier.rpartition("_")
     if stem and accent in _ACCENTS:
         return name(stem) + _ACCENTS[accent]
-    return _GREEK.get(identifier, identifier)
+    return _LETTERS.get(identifier, identifier)
 
 
 def italic(identifier: str) -> str:

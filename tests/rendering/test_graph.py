@@ -40,6 +40,14 @@ def test_the_picture_is_valid_accessible_and_uses_the_colours_of_the_page(page):
     assert links == {"#dmu", "#dx", "#arrow", "#mu", "#out"}
 
 
+def test_names_are_drawn_as_in_formulas():
+    front = "---\nsizes: {N: examples}\nindices: {i: N}\ntensors: {x: [N]}\noutput: L\n---\n"
+    text = front + r"$$ \ell_i := x_i^2 $$" + "\n\n" + r"$$ L := \sum_i \ell_i $$"
+    figure = graph.figure(parse_page(text, "sum.md"))
+    assert re.findall(r'<text class="graph__name"[^>]*>([^<]*)<', figure) == ["𝑥", "ℓ", "𝐿"]
+    assert "ell" not in re.sub(r'href="#ell"', "", figure)
+
+
 def test_links_stand_on_the_page(render):
     html = render()
     for anchor in re.findall(r'xlink:href="#([\w-]+)"', html):
