@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_a_concept_has_its_three_rooms(concept: str) -> None:
     family, name = concept.split("/")
     missing = [room for room, present in rooms(family).items() if name not in present]
     assert not missing, f"{concept} lacks its {' and '.join(missing)}"
+
+
+def test_the_first_page_lists_every_concept() -> None:
+    """And the contents do; that they name only what exists is the strict build's business."""
+    pages = {f"{family}/{page.stem}.md" for family in FAMILIES for page in (ROOT / "docs" / family).glob("*.md")}
+    table = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").partition("\n## The pages\n")[2]
+    assert pages - set(re.findall(r"\]\(([\w/]+\.md)\)", table)) == set()
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2].partition("\n\n")[0]
+    assert pages - set(re.findall(r": ([\w/]+\.md)$", nav, re.MULTILINE)) == set()
 
 
 def test_the_concepts_are_found() -> None:
