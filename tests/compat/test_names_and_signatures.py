@@ -126,12 +126,7 @@ OWED = {
     "classifiers.cnn",
     "classifiers.rnn",
     "coco_utils",
-    "fast_layers",
     "image_utils",
-    "layer_utils.conv_relu_backward",
-    "layer_utils.conv_relu_forward",
-    "layer_utils.conv_relu_pool_backward",
-    "layer_utils.conv_relu_pool_forward",
     "optim.adam",
     "optim.rmsprop",
     "rnn_layers",
@@ -349,7 +344,7 @@ def test_the_solver_is_called_as_the_notebooks_call_it(rng: np.random.Generator)
 
 def layer_checks(rng: np.random.Generator) -> dict[str, tuple[list[np.ndarray], Any, Any]]:
     """For each layer its arrays, its forward and its backward, as the notebooks put them together."""
-    from cs231n import layer_utils, layers
+    from cs231n import fast_layers, layer_utils, layers
 
     x, image = rng.normal(size=(4, 5)), rng.normal(size=(2, 4, 5, 3))
     w, b = rng.normal(size=(5, 3)), rng.normal(size=3)
@@ -394,6 +389,26 @@ def layer_checks(rng: np.random.Generator) -> dict[str, tuple[list[np.ndarray], 
             [image],
             lambda: layers.max_pool_forward_naive(image, pool_param),
             layers.max_pool_backward_naive,
+        ),
+        "conv_fast": (
+            [image, kernel, bias],
+            lambda: fast_layers.conv_forward_fast(image, kernel, bias, conv_param),
+            fast_layers.conv_backward_fast,
+        ),
+        "max_pool_fast": (
+            [image],
+            lambda: fast_layers.max_pool_forward_fast(image, pool_param),
+            fast_layers.max_pool_backward_fast,
+        ),
+        "conv_relu": (
+            [image, kernel, bias],
+            lambda: layer_utils.conv_relu_forward(image, kernel, bias, conv_param),
+            layer_utils.conv_relu_backward,
+        ),
+        "conv_relu_pool": (
+            [image, kernel, bias],
+            lambda: layer_utils.conv_relu_pool_forward(image, kernel, bias, {"stride": 1, "pad": 1}, pool_param),
+            layer_utils.conv_relu_pool_backward,
         ),
         "spatial_batchnorm": (
             [image, gamma_c, beta_c],
