@@ -60,6 +60,7 @@ class Base:
         zero_outside: a declared tensor counts as 0 at a subscript out of its range; a named quantity does not.
         classes: for integer tensors, the size that bounds the values: 0 ≤ value < classes.
         generic: its values are not special on a set of positive measure (no mask, no named quantity).
+        smooth: it has no ties on a set of positive measure: no mask, and no kink in how it is defined.
         binary: its only values are 0 and 1.
         moments: for a random tensor, what is known of its entries.
         draws: the random tensors that its value depends on; empty for what is not random.
@@ -71,6 +72,7 @@ class Base:
     zero_outside: bool = True
     classes: Poly | None = None
     generic: bool = True
+    smooth: bool = True
     binary: bool = False
     moments: Moments | None = None
     draws: frozenset[str] = frozenset()
@@ -80,7 +82,8 @@ class Base:
         classes = self.classes.key if self.classes is not None else ""
         if self.draws:
             classes += f"!{self.moments.key if self.moments else ''}!{'|'.join(sorted(self.draws))}"
-        flags = "".join(f for f, on in (("z", self.zero_outside), ("g", self.generic), ("b", self.binary)) if on)
+        marks = (("z", self.zero_outside), ("g", self.generic), ("s", self.smooth), ("b", self.binary))
+        flags = "".join(mark for mark, on in marks if on)
         return f"{self.name}!{self.sign[:4]}{flags}!{classes}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cs231n.calculus.algebra import ONE, ZERO, Atom, Mono, Number, Poly, Var, mono_key
+from cs231n.calculus.algebra import ONE, ZERO, Atom, Base, Mono, Number, Poly, Var, mono_key
 from cs231n.calculus.context import current, need
 
 
@@ -120,7 +120,7 @@ def _plain_sign(a: Atom, e: Number) -> str:
         case "var" | "delta" | "inrange" | "nonneg" | "pos" | "argmax":
             return NONNEGATIVE
         case "entry":
-            return NONNEGATIVE if a.data[0].classes else a.data[0].sign
+            return NONNEGATIVE if a.data[0].classes else _entry_sign(*a.data)
         case "sum":
             return _sum_sign(a)
         case "fn":
@@ -135,6 +135,13 @@ def _plain_sign(a: Atom, e: Number) -> str:
             sign = poly_sign(a.data[0])
             return sign if sign in (POSITIVE, NONNEGATIVE) else UNKNOWN
     return UNKNOWN
+
+
+def _entry_sign(base: Base, subs: tuple[Poly, ...]) -> str:
+    """The declared sign, weakened where a subscript may be out of range: there the entry counts as 0."""
+    if all(surely_in_range(e, n) for e, n in zip(subs, base.shape, strict=True)):
+        return base.sign
+    return NONNEGATIVE if base.sign in (POSITIVE, NONNEGATIVE) else UNKNOWN
 
 
 def _sum_sign(a: Atom) -> str:

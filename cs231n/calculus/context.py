@@ -80,16 +80,32 @@ def over_all_draws() -> Iterator[None]:
 
 
 @contextmanager
+def for_all_inputs() -> Iterator[None]:
+    """What is differentiated must be known for all inputs near by, not only for those that satisfy an equation.
+
+    If Σ_j x_j = 1 is assumed, 1 may stand for the sum, but the derivative of the sum is not that of 1.
+    """
+    context = current()
+    equations, context.equations = context.equations, []
+    try:
+        yield
+    finally:
+        context.equations = equations
+
+
+@contextmanager
 def recording() -> Iterator[set[str]]:
     """For what is kept for later proofs: collect the hypotheses needed inside, and count them as needed outside.
 
-    The facts of the case at hand do not hold for what is kept, so they are put aside.
+    The facts of the case at hand do not hold for what is kept, so they are put aside, and so are declared equations,
+    because what is kept may be differentiated.
     """
     context = current()
     before, context.used = context.used, set()
     facts, context.facts = context.facts, []
     try:
-        yield context.used
+        with for_all_inputs():
+            yield context.used
     finally:
         context.used = before | context.used
         context.facts = facts

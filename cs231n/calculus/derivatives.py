@@ -10,12 +10,17 @@ from fractions import Fraction
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Number, Poly, Undecided, Var
-from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, need
+from cs231n.calculus.context import NO_TIES, OFF_THE_KINK, for_all_inputs, need
 from cs231n.calculus.rewriting import substitute
 
 
 def differentiate(p: Poly, name: str, at: tuple[Var, ...]) -> Poly:
     """∂p/∂name[at]. The indices ``at`` must be fresh: a letter shared with p would mean the diagonal."""
+    with for_all_inputs():
+        return _differentiate(p, name, at)
+
+
+def _differentiate(p: Poly, name: str, at: tuple[Var, ...]) -> Poly:
     if name not in p.names:
         return ZERO
     out = ZERO
@@ -52,15 +57,15 @@ def _atom(a: Atom, name: str, at: tuple[Var, ...]) -> Poly:
             return rules.product_of(rules.delta(e - rules.variable(v)) for e, v in zip(subs, at, strict=True))
         case "sum":  # (Σ b)′ = Σ b′
             variables, body = rules.open_sum(a)
-            return rules.sum_over(differentiate(body, name, at), *variables)
+            return rules.sum_over(_differentiate(body, name, at), *variables)
         case "exp":  # (eᵘ)′ = eᵘ·u′
-            return rules.multiply(Poly.atom(a), differentiate(d[0], name, at))
+            return rules.multiply(Poly.atom(a), _differentiate(d[0], name, at))
         case "log":  # (log u)′ = u′/u
-            return rules.multiply(rules.power(d[0], -1), differentiate(d[0], name, at))
+            return rules.multiply(rules.power(d[0], -1), _differentiate(d[0], name, at))
         case "base":
-            return differentiate(d[0], name, at)
+            return _differentiate(d[0], name, at)
         case "fn":
-            return rules.multiply(_function(d[0], d[1]), differentiate(d[1], name, at))
+            return rules.multiply(_function(d[0], d[1]), _differentiate(d[1], name, at))
         case "pos":
             need(OFF_THE_KINK)
             return ZERO
@@ -72,7 +77,7 @@ def _atom(a: Atom, name: str, at: tuple[Var, ...]) -> Poly:
         case "max":  # (max_i b_i)′ = Σ_i A_i·b_i′, A the indicator of the maximiser
             need(NO_TIES)
             v = rules.fresh(d[0])
-            inner = substitute(differentiate(d[1], name, at), {d[0]: rules.variable(v)})
+            inner = substitute(_differentiate(d[1], name, at), {d[0]: rules.variable(v)})
             mask = Poly.atom(Atom("argmax", d[0], d[1], rules.variable(v)))
             return rules.sum_over(rules.multiply(mask, inner), v)
         case "expect":

@@ -22,6 +22,7 @@ class Rewriter:
         atoms: whole atoms and what they become.
         kinds: kinds of atom that ``atom_rule`` is asked about.
         everywhere: normalise all atoms again, not only those that change.
+        frozen: kinds of atom in which only indices are replaced.
         atom_rule: what an atom of such a kind becomes, given the atom with its parts rebuilt.
     """
 
@@ -34,14 +35,18 @@ class Rewriter:
         kinds: frozenset[str] = frozenset(),
         atom_rule: Callable[[Atom], Poly | None] | None = None,
         everywhere: bool = False,
+        frozen: frozenset[str] = frozenset(),
     ):
         self.indices = dict(indices or {})
         self.names, self.entry = names, entry
         self.atoms = dict(atoms or {})
         self.kinds, self.atom_rule = kinds, atom_rule
+        self.frozen = frozen
         self.everywhere = bool(everywhere or self.atoms or kinds)
 
     def _touches(self, a: Atom) -> bool:
+        if a.kind in self.frozen:
+            return not self.indices.keys().isdisjoint(a.free)
         return self.everywhere or not self.names.isdisjoint(a.names) or not self.indices.keys().isdisjoint(a.free)
 
     def poly(self, p: Poly) -> Poly:
@@ -77,6 +82,8 @@ class Rewriter:
         """One atom, rebuilt by the constructor of its kind."""
         if a in self.atoms:
             return self.atoms[a]
+        if a.kind in self.frozen:  # only its letters change
+            return Rewriter(self.indices).atom(a)
         rebuilt = self._rebuilt(a)
         if self.atom_rule and len(rebuilt.terms) == 1:
             ((m, c),) = rebuilt.terms.items()
@@ -164,13 +171,13 @@ def replace_atoms(p: Poly, atoms: Mapping[Atom, Poly]) -> Poly:
 
 
 def with_constant_tensors(p: Poly, values: Mapping[str, int]) -> Poly:
-    """p with each named tensor all zeros or all ones (and still 0 outside its range)."""
+    """p with each named tensor all zeros or all ones (and still 0 outside its range), its indicators left alone."""
 
     def constant(base: Base, subs: tuple[Poly, ...]) -> Poly:
         inside = rules.product_of(rules.in_range(e, n) for e, n in zip(subs, base.shape, strict=True))
         return inside.scale(values[base.name])
 
-    return replace_names(p, frozenset(values), constant)
+    return Rewriter(names=frozenset(values), entry=constant, frozen=frozenset({"pos", "argmax"})).poly(p)
 
 
 def split_sigmoids(p: Poly) -> Poly:

@@ -99,7 +99,7 @@ class Trials:
         if (number, where) not in self._evaluators:
             # Each sample has a generator of its own, so that it does not depend on what was drawn before it.
             rng = random.Random(f"{self.seed} {self.page.id} {number} {' '.join(map(to_text, where))}")
-            self._evaluators[number, where] = draw(self.page, rng, where=where, formulas=self.formulas)
+            self._evaluators[number, where] = draw(self.page, rng, where=where, formulas=self.formulas, turn=number)
         return self._evaluators[number, where]
 
     def points(self, statement: t.Statement, *, more: bool = False) -> list[Point]:

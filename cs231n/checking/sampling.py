@@ -46,10 +46,14 @@ def draw(
     fixed: Mapping[str, int] | None = None,
     where: Sequence[t.Tree] = (),
     formulas: Formulas | None = None,
+    turn: int | None = None,
 ) -> Evaluator:
-    """As `draw_sample`, returning the evaluator whose tables the search has already filled."""
+    """As `draw_sample`, returning the evaluator whose tables the search has already filled.
+
+    From one ``turn`` to the next, lone numbers change their sign.
+    """
     formulas = formulas or Formulas(page)
-    return _Draw(page, rng, dict(fixed or {}), where, formulas).evaluator()
+    return _Draw(page, rng, dict(fixed or {}), where, formulas, turn).evaluator()
 
 
 def _flat(conditions: Iterable[t.Tree | str]) -> Iterator[t.Relation]:
@@ -69,9 +73,15 @@ def speaks_of_sizes(condition: t.Tree) -> bool:
 
 class _Draw:
     def __init__(
-        self, page: t.Page, rng: random.Random, fixed: dict[str, int], where: Sequence[t.Tree], formulas: Formulas
+        self,
+        page: t.Page,
+        rng: random.Random,
+        fixed: dict[str, int],
+        where: Sequence[t.Tree],
+        formulas: Formulas,
+        turn: int | None,
     ) -> None:
-        self.page, self.rng, self.fixed, self.formulas = page, rng, fixed, formulas
+        self.page, self.rng, self.fixed, self.formulas, self.turn = page, rng, fixed, formulas, turn
         declarations = page.declarations
         unknown = fixed.keys() - declarations.sizes.keys()
         if unknown:
@@ -251,6 +261,11 @@ class _Draw:
             key = self.rng.choice(keys)  # both signs occur
             if accept(key, -table[key]):
                 table[key] = -table[key]
+        if tensor.sign in ("", "real", "nonzero") and len(keys) == 1 and self.turn is not None:
+            (key,) = keys  # over the samples, both signs occur
+            wanted = abs(table[key]) * (-1) ** (self.turn + len(tensor.name))
+            if accept(key, wanted):
+                table[key] = wanted
         return table
 
     def entry(self, sign: str, attempt: int) -> Fraction:

@@ -59,7 +59,9 @@ class Lowering:
             binary = set(d.values) == {0, 1}
             moments, draws = self._moments(d)
             shape, generic = self._sizes(d.shape), not d.values
-            bases[d.name] = Base(d.name, shape, sign, generic=generic, binary=binary, moments=moments, draws=draws)
+            bases[d.name] = Base(
+                d.name, shape, sign, generic=generic, smooth=not d.values, binary=binary, moments=moments, draws=draws
+            )
         for label in declared.labels.values():
             bases[label.name] = Base(label.name, self._sizes(label.shape), classes=self.size(label.classes))
         for output in declared.outputs:
@@ -104,7 +106,15 @@ class Lowering:
             value = self.lower(definition.value, params)
         shape = tuple(v.size for v in params.values())
         sign = self.signs.of_name(definition.name)
-        base = Base(definition.name, shape, sign, zero_outside=False, generic=False, draws=value.draws)
+        base = Base(
+            definition.name,
+            shape,
+            sign,
+            zero_outside=False,
+            generic=False,
+            smooth=rules.smooth(value),
+            draws=value.draws,
+        )
         self.system.define(Defined(base, tuple(params.values()), value, frozenset(used)))
 
     # ------------------------------------------------------------------------------------------ sizes and indices

@@ -46,8 +46,7 @@ class Signs:
     def _assume(self, c: t.Relation) -> None:
         """Take "s_n > 0" and its like, for all n, as the sign of a name."""
         if isinstance(c.left, t.Entry) and c.right == t.Num(Fraction(0)):
-            letters = [s.name for s in c.left.subs if isinstance(s, t.Index)]
-            if len(letters) == len(c.left.subs) == len(set(letters)):
+            if _all_entries(c.left):
                 sign = {">": POSITIVE, ">=": NONNEGATIVE, "!=": NONZERO}.get(c.op)
                 if sign:
                     self.assumed[c.left.name] = sign
@@ -97,6 +96,8 @@ class Signs:
                 return self._call(fn, [self.of(a) for a in args])
             case t.Sum(_, body) | t.Expect(body):
                 inside = self.of(body)
+                if isinstance(x, t.Sum) and self.of(x.index.size) != POSITIVE:  # an empty sum is 0
+                    inside = {POSITIVE: NONNEGATIVE, "negative": "nonpositive"}.get(inside, inside)
                 return inside if inside in _FLIPPED else UNKNOWN
             case t.Extremum(_, _, body):
                 return self.of(body)
@@ -152,7 +153,7 @@ class Signs:
 
     def _independent(self, conditions: list[Condition]) -> list[Condition]:
         """The conditions without those that follow from the ones on single names."""
-        single = [c for c in conditions if isinstance(c.expression, t.Entry)]
+        single = [c for c in conditions if isinstance(c.expression, t.Entry) and _all_entries(c.expression)]
         before, self._names = self._names, dict(self._names)
         for c in single:
             self._names[c.expression.name] = c.sign  # type: ignore[attr-defined]
@@ -207,6 +208,12 @@ def _domain(x: t.Tree, sloped: bool) -> Iterator[Condition]:
                 yield Condition(base, POSITIVE if value < 0 or sloped else NONNEGATIVE)
             elif value <= 0:
                 yield Condition(base, NONZERO)
+
+
+def _all_entries(entry: t.Entry) -> bool:
+    """Does the entry stand for every entry of its name: are its subscripts different letters?"""
+    letters = [s.name for s in entry.subs if isinstance(s, t.Index)]
+    return len(letters) == len(entry.subs) == len(set(letters))
 
 
 def _where_defined(sign: str) -> str:

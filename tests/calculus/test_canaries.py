@@ -16,12 +16,15 @@ from cs231n.pages import PageError, parse_page
 FRONT = r"""---
 title: Canary
 description: A page that is wrong.
-sizes: {N: rows, M: columns, n: fewer, H: height, h: less, s: stride, P: windows, R: window}
-indices: {i k m: N, j l: M, a b: n, p q: P, r: R, t: H, z: h}
+sizes:
+  {N: rows, M: columns, n: fewer, H: height, h: less, s: stride, P: windows, R: window,
+   G: {means: padding, least: 0}}
+indices: {i k m: N, j l: M, a b: n, p q: P, r: R, t: H, z: h, o S: G}
 tensors:
   {x: [N, M], A: [N, N], B: [N, n], C: [H, h], u: [N], w: [N], v: [M], g: [P], K: [R], f: [H],
    pos: {shape: [N], sign: positive}, mask: {shape: [N], gradient: false, values: [0, 1]},
-   sign: {shape: [N], gradient: false, values: [-1, 1]}}
+   sign: {shape: [N], gradient: false, values: [-1, 1]},
+   pg: {shape: [P], sign: positive}, pad: {shape: [G], sign: positive}}
 scalars: {c: real, e: positive}
 labels: {y: {shape: [N], classes: M}}
 EXTRA
@@ -44,6 +47,8 @@ def proved_by_the_engine(body: str, extra: str = "") -> bool:
     assert claims
     return all(checker.prove(s, s.left, s.right).proved for s in claims)  # type: ignore[arg-type]
 
+
+DEAD = "$$ T := \\sum_k \\max(0, u_k) w_k $$\n\n"
 
 FALSE = {
     # deltas: a contracted delta leaves a guard unless its range is proved
@@ -90,6 +95,27 @@ FALSE = {
     "row sums by column weights": r"$$ \sum_{i,k} A_{ik} u_i = \sum_{i,k} A_{ik} u_k $$",
     "power by a free base": r"$$ u_i^0 = 2 $$",
     "a square may be 0": r"$$ \mathbf 1[(u_i - u_k)^2 > 0] = 1 \qquad \text{for all } i, k $$",
+    "a positive tensor is 0 beyond its range": (
+        r"$$ \mathbf 1[\mathbf 1[0 \le t-r < P]\,\mathrm{pg}_{t-r} > 0] = 1 \qquad \text{for all } t, r $$"
+    ),
+    "and so is a sum of it": (
+        r"$$ \mathbf 1[\sum_r \mathbf 1[0 \le t-r < P]\,\mathrm{pg}_{t-r} > 0] = 1 \qquad \text{for all } t $$"
+    ),
+    "a dead sum of masked weights": (
+        r"$$ \mathbf 1[\sum_k \mathbf 1[u_k > c]\,w_k > 0] + \mathbf 1[-\sum_k \mathbf 1[u_k > c]\,w_k > 0] = 1 $$"
+    ),
+    "a dead layer": DEAD + "$$ \\mathbf 1[T > 0] + \\mathbf 1[-T > 0] = 1 $$",
+    "the square of a dead layer": DEAD + "$$ \\mathbf 1[T^2 > 0] = 1 $$",
+    "a dead layer at its kink": DEAD + "$$ \\mathbf 1[T \\ge 0] = \\mathbf 1[T > 0] $$",
+    "the square of a sum of ReLUs": r"$$ \mathbf 1[\Big(\sum_k \max(0, u_k)\Big)^2 > 0] = 1 $$",
+    "the maximum of ReLUs": (r"$$ \mathbf 1[\max_k \max(0, u_k) > 0] + \mathbf 1[-\max_k \max(0, u_k) > 0] = 1 $$"),
+    "some indicator holds": r"$$ \mathbf 1[\sum_i \mathbf 1[u_i > 0] > 0] = 1 $$",
+    "division by a mask": r"$$ \mathbf 1[\mathrm{mask}_i > 0]\,\frac{u_i}{\mathrm{mask}_i} = u_i $$",
+    "masks tie": r"$$ \sum_i \mathbf 1[\mathrm{mask}_i = \max_k \mathrm{mask}_k] = 1 $$",
+    "signs tie": r"$$ \sum_i \mathbf 1[\mathrm{sign}_i = \max_k \mathrm{sign}_k] = 1 $$",
+    "ReLUs tie": "$$ T_i := \\max(0, u_i) $$\n\n$$ \\sum_i \\mathbf 1[T_i = \\max_k T_k] = 1 $$",
+    "division by an index": r"$$ \sum_i \frac{i}{i} = N $$",
+    "an empty range has no maximiser": r"$$ \sum_o \mathbf 1[\mathrm{pad}_o = \max_S \mathrm{pad}_S] = 1 $$",
     "what holds under one indicator holds under another": (
         r"$$ \exp(\mathbf 1[u_i > 0]\,\mathbf 1[w_i > 0]) = \exp(\mathbf 1[u_i > 0]) $$"
     ),
@@ -126,6 +152,10 @@ DERIVATIVES = {
     "total for direct": (
         "$$ T := \\sum_i u_i $$\n\n$$ \\mathrm{out}_i := u_i T $$\n\n"
         "$$ \\frac{\\partial\\,\\mathrm{out}_i}{\\partial u_k} = \\delta_{ik} T + u_i $$"
+    ),
+    "a path through an assumed sum": (
+        "$$ Z_i := \\sum_k \\sum_j A_{ik} x_{kj} $$\n\n$$ \\mathrm{out}_i := Z_i^2 + x_{i,0} $$\n\n"
+        "$$ dx_{kj} = \\mathrm{dout}_k \\delta_{j,0} $$"
     ),
     "gradient zero": "$$ \\mathrm{out}_i := u_i^3 $$\n\n$$ du_k = 0 $$",
 }
@@ -179,7 +209,7 @@ def test_a_false_statement_fails_its_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", DERIVATIVES)
 def test_a_false_derivative_is_not_proved(name: str) -> None:
-    extra = "output: out"
+    extra = "output: out\nassume: ['\\sum_j x_{ij} = 1']" if "assumed" in name else "output: out"
     body = DERIVATIVES[name]
     front = FRONT
     try:
@@ -254,6 +284,28 @@ def test_a_condition_that_is_left_is_printed() -> None:
     assert any(
         r"u_{i} \neq 0" in h or "u_{i} ≠ 0" in h or "u_i ≠ 0" in h or r"u_i \neq 0" in h for h in result.hypotheses
     )
+
+
+@pytest.mark.parametrize(
+    ("claim", "condition"),
+    [
+        (r"\frac{1}{u_0}\cdot\frac{u_i^2}{u_i^2} = \frac{1}{u_0} \qquad \text{for all } i", "u_i^2"),
+        (r"\frac{\sum_o \mathrm{pad}_o}{\sum_o \mathrm{pad}_o} = 1", "pad"),
+    ],
+)
+def test_a_condition_on_one_entry_is_none_on_all(claim: str, condition: str) -> None:
+    result = check_page(read(f"$$ {claim} $$"), mutate=False).statements[0]
+    printed = [h.replace("{", "").replace("}", "") for h in result.hypotheses if "0" in h]
+    assert not result.ok or any(condition in h and ("≠" in h or "neq" in h) for h in printed), result
+
+
+def test_a_denominator_that_a_window_may_miss_is_printed() -> None:
+    body = (
+        "$$ T_t := (1+c)^2 - 2c - c^2 - 1 + \\sum_r \\mathbf 1[0 \\le t-r < P]\\,\\mathrm{pg}_{t-r} $$\n\n"
+        "$$ V_t := \\frac{1}{T_t} \\sum_r \\mathbf 1[0 \\le t-r < P]\\,\\mathrm{pg}_{t-r} $$\n\n$$ V_t = 1 $$"
+    )
+    result = check_page(read(body), mutate=False).statements[-1]
+    assert not result.ok or any("T" in h for h in result.hypotheses)
 
 
 def test_a_condition_that_no_point_satisfies_is_an_error() -> None:

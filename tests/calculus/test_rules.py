@@ -334,6 +334,13 @@ def test_every_rule_is_exercised(monkeypatch: pytest.MonkeyPatch) -> None:
             if found is not None:
                 is_zero(found[1])
                 split_sigmoids(found[1])
-    elsewhere = {"argmax", "argmax_of_one", "maximiser", "one_maximiser", "short_range", "inner_sum_is_told"}  # max pooling, fixed sizes
+    elsewhere = {
+        "argmax",
+        "argmax_of_one",
+        "maximiser",
+        "one_maximiser",
+        "short_range",
+        "inner_sum_is_told",
+    }  # max pooling, fixed sizes
     elsewhere |= {"expect", "expect_sums", "independent", "moments", "symmetric"}  # test_expectation.py
     assert set(rules.RULES) - set(applied) <= elsewhere

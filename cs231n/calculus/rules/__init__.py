@@ -34,6 +34,7 @@ from cs231n.calculus.rules.indicators import (
     other_side,
     shannon,
     signs_of_powers,
+    smooth,
     step,
 )
 from cs231n.calculus.rules.powers import common_content, power, power_of_product, rational_gcd, symbolic_power
@@ -118,6 +119,7 @@ __all__ = [
     "sigmoid_by_exponentials",
     "signs_of_powers",
     "size",
+    "smooth",
     "softplus",
     "solve",
     "step",

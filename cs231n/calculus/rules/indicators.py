@@ -182,13 +182,15 @@ def _positive_part(e: Poly) -> Poly:
 
 
 def can_flip(e: Poly) -> bool:
-    """May e be treated as never 0? It may if it holds neither named quantities nor masks, which can be 0 on a whole
-    region, and if it is not 0 for one choice of its tensors, each all zeros or all ones, whatever the indices and
-    sizes: being analytic in its tensors, it then vanishes almost nowhere.
+    """May e be treated as never 0?
+
+    It may if it holds neither named quantities nor masks, which can be 0 on a whole region, and if it is not 0 for one
+    choice of its tensors, each all zeros or all ones, whatever the indices and sizes, and whatever the values of the
+    indicators in it. For each pattern of these it is analytic in its tensors, so it then vanishes almost nowhere.
     """
     from cs231n.calculus.rewriting import with_constant_tensors
 
-    if "expect(" in e.key:  # an expectation may be 0 for all values of the tensors in it
+    if _holds(e, ("expect", "max")):
         return False
     bases = _bases(e)
     if not all(b.generic for b in bases) or len(bases) > 5:
@@ -198,9 +200,16 @@ def can_flip(e: Poly) -> bool:
             at_point = with_constant_tensors(e, {b.name: v for b, v in zip(bases, values, strict=True)})
         except Undecided:
             continue
-        if at_point.names <= e.names - {b.name for b in bases} and (positive(at_point) or positive(-at_point)):
+        if positive(at_point) or positive(-at_point):
             return True
     return False
+
+
+def _holds(p: object, kinds: tuple[str, ...]) -> bool:
+    """Does an atom of one of these kinds occur anywhere in p?"""
+    if isinstance(p, Poly):
+        return any(a.kind in kinds or _holds(a.data, kinds) for a in p.atoms())
+    return isinstance(p, tuple) and any(_holds(item, kinds) for item in p)
 
 
 def _bases(p: Poly) -> list[Base]:
@@ -252,13 +261,16 @@ def _name_bound(p: Poly, v: Var) -> tuple[Var, Poly]:
 
 @rule
 def maximum_over(p: Poly, v: Var) -> Poly:
-    """maxᵢ (a + bᵢ) = a + maxᵢ bᵢ for a free of i; the maximum over a range of something free of it is that thing."""
+    """maxᵢ (a + c·bᵢ) = a + c·maxᵢ bᵢ for a and c > 0 free of i; maxᵢ a = a."""
     outside = Poly({m: c for m, c in p.terms.items() if all(v not in a.free for a, _ in m)})
     inside = p - outside
     if not inside.terms:
         return outside
-    bound, body = _name_bound(inside, v)
-    return outside + Poly.atom(Atom("max", bound, body))
+    content, _ = rules.common_content(inside, Fraction(1, 2))
+    ((m, c),) = content.terms.items()
+    factor = Poly({frozenset((a, e) for a, e in m if v not in a.free): c})
+    bound, body = _name_bound(rules.multiply(inside, rules.power(factor, -1)), v)
+    return outside + rules.multiply(factor, Poly.atom(Atom("max", bound, body)))
 
 
 @rule
@@ -283,12 +295,19 @@ def maximiser(difference: Poly) -> Poly:
         if a.kind != "max" or e != 1:
             continue
         bound, body = a.data
+        if not smooth(body):
+            raise Undecided("the maximum is taken of values that can be equal on a whole region")
         value = Poly({n: q for n, q in difference.terms.items() if n != m}).scale(-c)
         for place in sorted(_subscripts(value), key=lambda p: p.key):
             if substitute(body, {bound: place}) == value:
                 need(NO_TIES)
                 return Poly.atom(Atom("argmax", bound, body, place))
     raise Undecided("real numbers are compared for equality only to say which entry is the maximum")
+
+
+def smooth(p: Poly) -> bool:
+    """Is p free of indicators and masks, at any depth, which could make its values equal on a whole region?"""
+    return not _holds(p, ("pos", "argmax", "expect")) and all(b.smooth for b in _bases(p))
 
 
 def _subscripts(p: Poly) -> set[Poly]:

@@ -95,10 +95,13 @@ def product(factors: dict[Atom, Number]) -> Poly:
 
 @rule
 def idempotent(factors: dict[Atom, Number]) -> Poly | None:
-    """1[·]ᵏ = 1[·] for k > 0, and mᵏ = m for a tensor m of zeros and ones. A division by an indicator is refused."""
+    """1[·]ᵏ = 1[·] for k > 0, and mᵏ = m for a tensor m of zeros and ones.
+
+    A division by one of them, or by an index, each of which can be 0, is refused.
+    """
     for a, e in factors.items():
-        if a.is_indicator and e < 0:
-            raise Undecided("division by an indicator")
+        if e < 0 and (a.is_indicator or a.is_binary or a.kind == "var"):
+            raise Undecided("division by something that can be 0: an indicator, a mask or an index")
         if e > 0 and (a.is_indicator or a.is_binary):
             factors[a] = 1
     return None
@@ -186,4 +189,4 @@ def argmax_of_one(factors: dict[Atom, Number]) -> Poly | None:
     return None
 
 
-_SPECIAL = frozenset({"base", "prime", "fn"})
+_SPECIAL = frozenset({"base", "prime", "fn", "var"})

@@ -79,7 +79,9 @@ def one_maximiser(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Pol
 
     for a in inside:
         for v in variables:
-            if a.kind != "argmax" or a.data[2] != rules.variable(v) or a.data[0].size != v.size or v in a.data[1].free:
+            if a.kind != "argmax" or not rules.smooth(a.data[1]) or not size_nonneg(v.size - UNIT):
+                continue  # an empty range has no maximiser, and equal values have several
+            if a.data[2] != rules.variable(v) or a.data[0].size != v.size or v in a.data[1].free:
                 continue
             bound, body, _ = a.data
             dependent = Poly({frozenset((b, e) for b, e in inside.items() if b is not a and v in b.free): 1})
