@@ -114,7 +114,9 @@ class Trials:
         return self._points[key][1]
 
     def _case(self, statement: t.Statement, case: t.Case, more: bool) -> list[Point]:
-        numbers = range(4 * MORE_SAMPLES, 5 * MORE_SAMPLES) if more else range(4 * MORE_SAMPLES)
+        # A statement without free indices has one point in a sample, so it gets more samples.
+        more_samples = MORE_SAMPLES if statement.free else 6 * MORE_SAMPLES
+        numbers = range(4 * MORE_SAMPLES, 4 * MORE_SAMPLES + more_samples) if more else range(4 * MORE_SAMPLES)
         rng = random.Random(f"{self.seed} {statement.latex} {more}")
         points: list[Point] = []
         for tried, number in enumerate(numbers):
