@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from cs231n.pages.document import read_document
@@ -37,7 +38,13 @@ def read_page(path: str | Path) -> Page:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as wrong:
         raise PageError(str(path), 1, 1, f"the file is not UTF-8 text ({wrong.reason} at byte {wrong.start})") from None
-    return parse_page(text, str(path), page_id(path))
+    return _parsed(text, str(path), page_id(path))
+
+
+@lru_cache(maxsize=128)
+def _parsed(text: str, path: str, page: str) -> Page:
+    """A page is read by its renderer and by its checker; the second finds it here."""
+    return parse_page(text, path, page)
 
 
 def page_id(path: Path) -> str:
