@@ -144,6 +144,14 @@ def test_wide_formulas_scroll_in_their_box_and_only_they_take_the_keyboard(visit
     assert page.evaluate("document.querySelectorAll('.eq__math[tabindex]').length") == page.evaluate(f"{wide}.length")
 
 
+@pytest.mark.parametrize("path", ["conventions/", "layers/batchnorm/"])
+def test_a_word_of_code_in_a_narrow_cell_is_not_broken(visit, path):
+    page = visit(path, "phone").page
+    words = "[...document.querySelectorAll('table :is(td, th) code')].filter(code => /^\\w+$/.test(code.innerText))"
+    assert page.evaluate(f"{words}.length") > 10
+    assert page.evaluate(f"{words}.filter(code => code.getClientRects().length > 1).map(code => code.innerText)") == []
+
+
 def test_instant_navigation_keeps_the_formulas(visit):
     seen = visit("layers/affine/")
     seen.page.get_by_role("link", name="ReLU", exact=True).first.click()
