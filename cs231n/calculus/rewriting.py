@@ -170,6 +170,25 @@ def replace_atoms(p: Poly, atoms: Mapping[Atom, Poly]) -> Poly:
     return Rewriter(atoms=atoms, everywhere=True).poly(p)
 
 
+def all_atoms(p: Poly) -> list[Atom]:
+    """The atoms anywhere in an expression, also inside others."""
+    found: dict[str, Atom] = {}
+
+    def visit(part: object) -> None:
+        if isinstance(part, Poly):
+            for a in part.atoms():
+                if a.key not in found:
+                    found[a.key] = a
+                    for item in a.data:
+                        visit(item)
+        elif isinstance(part, tuple):
+            for item in part:
+                visit(item)
+
+    visit(p)
+    return sorted(found.values(), key=lambda a: a.key)
+
+
 def with_constant_tensors(p: Poly, values: Mapping[str, int]) -> Poly:
     """p with each named tensor all zeros or all ones (and still 0 outside its range), its indicators left alone."""
 
@@ -188,4 +207,4 @@ def split_sigmoids(p: Poly) -> Poly:
     ).poly(p)
 
 
-__all__ = ["ONE", "UNIT", "Rewriter", "replace_atoms", "replace_names", "split_sigmoids", "substitute"]
+__all__ = ["ONE", "UNIT", "Rewriter", "all_atoms", "replace_atoms", "replace_names", "split_sigmoids", "substitute"]

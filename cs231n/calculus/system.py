@@ -6,21 +6,33 @@ from dataclasses import dataclass, field
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Base, Poly, Undecided, Var
+from cs231n.calculus.bounds import lower, size_nonneg
 from cs231n.calculus.context import Context, current, recording
 from cs231n.calculus.derivatives import differentiate
-from cs231n.calculus.rewriting import replace_names, substitute
+from cs231n.calculus.rewriting import all_atoms, replace_names, substitute
 
 ADJOINT = "∂"
 
 
 @dataclass(frozen=True)
 class Defined:
-    """``name[params] := value``; in the value, earlier names stay names. ``used``: the hypotheses it rests on."""
+    """``name[params] := value``; in the value, earlier names stay names. ``used``: the hypotheses it rests on.
+
+    A recurrence has a ``start``, its value where the parameter number ``axis`` is 0; elsewhere ``value`` holds, which
+    may read the name itself one step earlier.
+    """
 
     base: Base
     params: tuple[Var, ...]
     value: Poly
     used: frozenset[str] = frozenset()
+    start: Poly | None = None
+    axis: int = 0
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that it stands on."""
+        return self.value.names if self.start is None else self.value.names | self.start.names
 
 
 @dataclass
@@ -54,6 +66,8 @@ class System:
     def partial(self, of: str, of_subs: tuple[Poly, ...], wrt: str, wrt_subs: tuple[Poly, ...]) -> Poly:
         """∂of/∂wrt on of's own line, everything else named on it held fixed."""
         line = self.defined[of]
+        if line.start is not None:
+            raise Undecided(f"derivatives of the recurrence {of} are not known yet")
         at = self._params(wrt)
         slope = differentiate(line.value, wrt, at)
         return substitute(slope, dict(zip(line.params + at, of_subs + wrt_subs, strict=True)))
@@ -68,6 +82,9 @@ class System:
         if (of, wrt) in self._totals:
             return self._totals[of, wrt]
         line, at = self.defined[of], self._params(wrt)
+        for name in (of, wrt):  # what is earlier in time also acts through what is later
+            if name in self.defined and self.defined[name].start is not None:
+                raise Undecided(f"derivatives through the recurrence {name} are not known yet")
         with recording() as used:
             out = differentiate(line.value, wrt, at)
             for via in self.defined:
@@ -103,7 +120,7 @@ class System:
     def reaches_output(self, name: str) -> bool:
         if name not in self._reaching:
             self._reaching[name] = any(name == o for o, _ in self.outputs) or any(
-                name in d.value.names and self.reaches_output(c) for c, d in self.defined.items()
+                c != name and name in d.names and self.reaches_output(c) for c, d in self.defined.items()
             )
         return self._reaching[name]
 
@@ -117,8 +134,10 @@ class System:
                 if output == name:
                     out = out + (UNIT if upstream is None else rules.entry(upstream, places))
             for consumer, line in self.defined.items():
-                if name not in line.value.names or not self.reaches_output(consumer):
+                if name not in line.names or not self.reaches_output(consumer):
                     continue
+                if line.start is not None:
+                    raise Undecided(f"derivatives through the recurrence {consumer} are not known yet")
                 middle = self._params(consumer)
                 subs = tuple(map(rules.variable, middle))
                 value = substitute(line.value, dict(zip(line.params, subs, strict=True)))
@@ -136,8 +155,16 @@ class System:
         adjoints = [n for n in p.names if n.startswith(ADJOINT)]
         if adjoints:
             return min(adjoints, key=lambda n: (position.get(n[len(ADJOINT) :], -1), n))
-        named = [n for n in p.names if n in position]
+        named = [n for n in p.names if n in position and self._opens(n, p)]
         return max(named, key=lambda n: position[n]) if named else None
+
+    def _opens(self, name: str, p: Poly) -> bool:
+        """Can an entry of the name be opened? One of a recurrence only at time 0 or at a time that is surely later."""
+        line = self.defined[name]
+        if line.start is None:
+            return True
+        entries = (a for a in all_atoms(p) if a.kind == "entry" and a.data[0].name == name)
+        return any(_case(line, a.data[1]) is not None for a in entries)
 
     def unfold(self, p: Poly, name: str) -> Poly:
         """Put a name's definition in its place, with the indicator of being in range where that is not sure."""
@@ -151,8 +178,21 @@ class System:
 
         current().used |= line.used
 
-        def opened(base: Base, subs: tuple[Poly, ...]) -> Poly:
+        def opened(base: Base, subs: tuple[Poly, ...]) -> Poly | None:
+            value = _case(line, subs)
+            if value is None:
+                return None
             guard = rules.product_of(rules.in_range(e, n) for e, n in zip(subs, base.shape, strict=True))
-            return rules.multiply(guard, substitute(line.value, dict(zip(line.params, subs, strict=True))))
+            return rules.multiply(guard, substitute(value, dict(zip(line.params, subs, strict=True))))
 
         return replace_names(p, frozenset({name}), opened)
+
+
+def _case(line: Defined, subs: tuple[Poly, ...]) -> Poly | None:
+    """The formula that holds at these subscripts; None where it cannot be told which line of a recurrence does."""
+    if line.start is None:
+        return line.value
+    time = subs[line.axis]
+    if not time.terms:
+        return line.start
+    return line.value if size_nonneg(lower(time - UNIT)) else None

@@ -6,7 +6,7 @@ from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Number, Poly
 from cs231n.calculus.bounds import POSITIVE, atom_sign, poly_sign, positive
 from cs231n.calculus.context import current, need
-from cs231n.calculus.rewriting import replace_atoms, split_sigmoids, substitute
+from cs231n.calculus.rewriting import all_atoms, replace_atoms, split_sigmoids, substitute
 
 
 def is_zero(p: Poly) -> bool:
@@ -97,7 +97,7 @@ def merged_sums_vanish(p: Poly) -> bool:
 
 def _with_equations(p: Poly) -> Poly:
     """p with the declared equations applied, left sides replaced by right sides."""
-    for a in _all_atoms(p) if current().equations else ():
+    for a in all_atoms(p) if current().equations else ():
         value = told(Poly.atom(a))
         if value is not None:
             p = replace_atoms(p, {a: value})
@@ -122,24 +122,6 @@ def told(p: Poly) -> Poly | None:
     return None
 
 
-def _all_atoms(p: Poly) -> list[Atom]:
-    found: dict[str, Atom] = {}
-
-    def visit(part: object) -> None:
-        if isinstance(part, Poly):
-            for a in part.atoms():
-                if a.key not in found:
-                    found[a.key] = a
-                    for item in a.data:
-                        visit(item)
-        elif isinstance(part, tuple):
-            for item in part:
-                visit(item)
-
-    visit(p)
-    return sorted(found.values(), key=lambda a: a.key)
-
-
 def _match(pattern: Atom, a: Atom) -> dict | None:
     """Indices for the free letters of the pattern under which it is this atom."""
     if pattern is a:
@@ -147,7 +129,7 @@ def _match(pattern: Atom, a: Atom) -> dict | None:
     free = sorted(pattern.free, key=lambda v: v.key)
     if not free or len(free) > 3:
         return None
-    subscripts = {s for b in _all_atoms(Poly.atom(a)) if b.kind == "entry" for s in b.data[1]}
+    subscripts = {s for b in all_atoms(Poly.atom(a)) if b.kind == "entry" for s in b.data[1]}
     from itertools import product as cartesian
 
     for values in cartesian(sorted(subscripts, key=lambda s: s.key), repeat=len(free)):

@@ -104,6 +104,8 @@ class Translation:
         """All entries of an input or of a named quantity."""
         if name not in self.tables:
             definition = self.page.definitions[name]
+            if definition.time is not None:
+                raise Unsupported(f"{name} is a recurrence")
             value = self.value(definition.value, definition.params)
             shape = tuple(self.size(p) for p in definition.params)
             self.tables[name] = value + self.lib.constant(np.zeros(shape))  # also where it does not depend on an index

@@ -129,6 +129,10 @@ class _Writer:
                 return self.call(fn, args)
             case t.Sum(index, body):
                 return f"vsum([{self.number(body)} {self.loop(index)}])"
+            case t.SumTo(index, low, high, body):
+                letter = f"i_{identifier(index.name)}"
+                steps = f"range({self.integer(low)}, {self.integer(high)} + 1)"
+                return f"vsum([{self.number(body)} for {letter} in {steps}])"
             case t.Extremum(fn, index, body):
                 return f"v{fn}([{self.number(body)} {self.loop(index)}])"
             case t.Indicator() | t.Delta():
@@ -303,6 +307,9 @@ def free_indices(tree: t.Tree) -> frozenset[t.Index]:
             return frozenset({tree})
         case t.Sum(index, body) | t.Extremum(_, index, body):
             return frozenset(i for i in free_indices(body) if i.name != index.name)
+        case t.SumTo(index, low, high, body):
+            inside = frozenset(i for i in free_indices(body) if i.name != index.name)
+            return inside | free_indices(low) | free_indices(high)
     out: frozenset[t.Index] = frozenset()
     for child in tree.children():
         out |= free_indices(child)

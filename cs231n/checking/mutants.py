@@ -6,8 +6,9 @@ applicable place of both sides, and each copy must be refuted by numbers, or pro
 What is changed: a term, factor, root, exponent or expectation is dropped; a sign is flipped; a constant is raised by
 one; an exponent is raised or negated; a condition is reversed; a size N becomes N − 1; an index becomes another one in
 scope of the same size, or two subscripts of one size change places; a sum (or maximum) is removed, its index becoming
-another one in scope (a sum whose index has no other of its size in scope stays). Inside derivatives only the indices
-change.
+another one in scope (a sum whose index has no other of its size in scope stays). A sum up to a time begins or ends one
+step earlier (at 1, if it began at 0), and the base of a recurrence is raised by one under a claim by induction. Inside
+derivatives only the indices change.
 
 Not made are changes that are none or that no page can hold: a factor 1 dropped, a change of what is multiplied by 0,
 an index changed so that the side no longer has the free indices of the claim.
@@ -85,6 +86,26 @@ def mutants(statement: t.Statement, page: t.Page | None = None) -> list[Mutant]:
     return found
 
 
+def base_mutants(page: t.Page, statement: t.Statement) -> Iterator[tuple[str, t.Page]]:
+    """For a claim by induction: the page with the base of each recurrence that the claim reads raised by one."""
+    todo = [side for side in (statement.left, statement.right) if side is not None and statement.induction is not None]
+    seen: set[str] = set()
+    while todo:
+        for part in todo.pop().walk():
+            if not isinstance(part, t.Entry) or part.name in seen or part.name not in page.definitions:
+                continue
+            seen.add(part.name)
+            line = page.definitions[part.name]
+            todo.append(line.value)
+            if line.time is None or not isinstance(line.value, t.Cases):
+                continue
+            (now, start), step = line.value.branches
+            raised = _ONE if _is_zero(start) else t.Add((start, _ONE))
+            changed = replace(line, value=t.Cases(((now, raised), step)))
+            what = f"base of `{name_to_text(line.name)}` → `{to_text(raised)}`"
+            yield what, replace(page, definitions={**page.definitions, line.name: changed})
+
+
 def refute_mutants(page: t.Page, statement: t.Statement, trials: Trials) -> tuple[int, list[Mutant]]:
     """How many mutants of the claim fail at some point, and those that do not."""
     made = mutants(statement, page)
@@ -157,9 +178,9 @@ def _variants(tree: t.Tree, scope: _Scope, only_indices: bool = False) -> Iterat
         yield from _swaps(tree)
     only_indices = only_indices or isinstance(tree, _DERIVATIVES)
     inner = scope
-    if isinstance(tree, (t.Sum, t.Extremum)):
+    if isinstance(tree, (t.Sum, t.SumTo, t.Extremum)):
         inner = (*(i for i in scope if i.name != tree.index.name), tree.index)
-    context = None if isinstance(tree, (t.Add, t.Mul, t.Div, t.Sum, t.Neg)) else tree
+    context = None if isinstance(tree, (t.Add, t.Mul, t.Div, t.Sum, t.SumTo, t.Neg)) else tree
     zero = isinstance(tree, (t.Mul, t.Div, t.Pow)) and _is_zero(tree)
     for child, rebuild in _children(tree):
         if zero and not _is_zero(child):
@@ -220,6 +241,18 @@ def _here(tree: t.Tree, scope: _Scope) -> Iterator[_Variant]:
                     f"power taken of the expectation of `{to_text(body.base)}`",
                     replace(body, base=t.Expect(body.base)),
                 )
+        case t.SumTo(index, low, high, body):
+            yield f"sum over `{index.name}` from `{to_text(_shifted(low))}`", replace(tree, low=_shifted(low))
+            less = _less(high)
+            yield f"sum over `{index.name}` up to `{to_text(less)}`", replace(tree, high=less)
+            if index not in free_indices(body):
+                yield f"sum over `{index.name}` removed", body
+            for other in scope:
+                if other.size == index.size and other.name != index.name:
+                    yield (
+                        f"sum over `{index.name}` removed, `{index.name}` → `{other.name}`",
+                        _renamed(body, index, other),
+                    )
         case t.Sum(index, body) | t.Extremum(_, index, body):
             if isinstance(tree, t.Sum):
                 yield f"sum over `{index.name}` → mean", t.Div(tree, index.size)
@@ -262,6 +295,27 @@ def _is_zero(tree: t.Tree) -> bool:
     return False
 
 
+def _less(tree: t.Tree) -> t.Tree:
+    """One less, as people write it: T for T + 1, t − 2 for t − 1."""
+    terms = tree.terms if isinstance(tree, t.Add) else (tree,)
+    number = Fraction(-1)
+    rest: list[t.Tree] = []
+    for term in terms:
+        value = constant(term)
+        if value is None:
+            rest.append(term)
+        else:
+            number += value
+    if number or not rest:
+        rest.append(t.Num(number) if number >= 0 else t.Neg(t.Num(-number)))
+    return rest[0] if len(rest) == 1 else t.Add(tuple(rest))
+
+
+def _shifted(low: t.Tree) -> t.Tree:
+    """Another first time: 1 for 0, and one earlier than any other."""
+    return _ONE if constant(low) == 0 else _less(low)
+
+
 def _negated(tree: t.Tree) -> t.Tree:
     if isinstance(tree, t.Neg):
         return tree.arg
@@ -284,7 +338,7 @@ def _renamed(tree: t.Tree, index: t.Index, other: t.Index) -> t.Tree:
     """``tree`` with every free ``index`` replaced by ``other``."""
     if isinstance(tree, t.Index):
         return other if tree == index else tree
-    if isinstance(tree, (t.Sum, t.Extremum)) and tree.index.name == index.name:
+    if isinstance(tree, (t.Sum, t.SumTo, t.Extremum)) and tree.index.name == index.name:
         return tree
     for k in range(sum(1 for _ in _children(tree))):
         child, rebuild = list(_children(tree))[k]  # of the tree as changed so far
@@ -301,8 +355,10 @@ def _children(tree: t.Tree) -> Iterator[tuple[t.Tree, Callable[[t.Tree], t.Tree]
         return
     for f in fields(tree):
         value = getattr(tree, f.name)
-        if f.name == "index" and isinstance(tree, (t.Sum, t.Extremum)):
+        if f.name == "index" and isinstance(tree, (t.Sum, t.SumTo, t.Extremum)):
             continue
+        if f.name in ("low", "high") and isinstance(tree, t.SumTo):
+            continue  # these have changes of their own
         for part, put in _parts(value):
             yield part, partial(_put, tree, f.name, put)
 

@@ -144,7 +144,7 @@ class _Draw:
         lone = {name: (tree, slack) for name, tree, slack in given}  # an equation before an inequality
         solved = {name: tree for name, (tree, _) in lone.items() if name and name not in self.fixed}
         drawn = [n for n in declared if n not in solved and n not in self.fixed]
-        axes = self.axes()
+        axes, steps = self.axes(), self.steps()
         unmet: t.Tree | None = None
         smallest: tuple[int, dict[str, int]] | None = None
         # An expectation goes through all draws of what it reads: two of three samples keep that to a few entries.
@@ -161,6 +161,8 @@ class _Draw:
                     sizes[name] = self.rng.randint(least, 20)
                 elif least > 1:
                     sizes[name] = self.rng.randint(least, least + 4)
+                elif name in steps:  # a first step, a last one, and one between
+                    sizes[name] = self.rng.choice((3, 4, 5))
                 elif name not in axes or least == 0:  # small strides and wide paddings, so that windows overlap
                     sizes[name] = self.rng.choice((least, 1, 2, 2, 3))
                 elif distinct:
@@ -201,6 +203,12 @@ class _Draw:
         lengths += [s for tensor in declarations.tensors.values() for s in tensor.shape]
         lengths += [s for label in declarations.labels.values() for s in (*label.shape, label.classes)]
         return {s.name for s in lengths if isinstance(s, t.Size)}
+
+    def steps(self) -> set[str]:
+        """The sizes that a time runs up to."""
+        declarations = self.page.declarations
+        lasts = [declarations.indices[name].size for name in declarations.times]
+        return {part.name for last in lasts for part in last.walk() if isinstance(part, t.Size)}
 
     def largest_tensor(self, sizes: dict[str, int]) -> int:
         declarations = self.page.declarations

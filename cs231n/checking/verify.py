@@ -16,9 +16,11 @@ from pathlib import Path
 
 from cs231n.calculus.algebra import Undecided
 from cs231n.calculus.context import using
+from cs231n.calculus.induction import prove_by_induction
 from cs231n.calculus.proof import Proof, prove_equal
+from cs231n.calculus.rewriting import substitute
 from cs231n.checking.attack import Trials, attack
-from cs231n.checking.mutants import Mutant, mutants, refute_mutants
+from cs231n.checking.mutants import Mutant, base_mutants, mutants, refute_mutants
 from cs231n.checking.numbers import EvaluationError
 from cs231n.checking.verdicts import PageResult, StatementResult
 from cs231n.pages import read_page
@@ -141,10 +143,23 @@ class Checker:
                 out.mutants_equivalent.append(m.description)
             else:
                 undecided.append(m)
+        self._bases(s, out, undecided)
         if undecided:
             out.message = "neither refuted nor proved equivalent: " + "; ".join(m.description for m in undecided)
         elif out.mutants and not out.mutants_refuted:
             out.message = "no change of it is refuted, so it says nothing"
+
+    def _bases(self, s: t.Statement, out: StatementResult, undecided: list[Mutant]) -> None:
+        """The mutants of a claim by induction that change the base of a recurrence, and so the page."""
+        assert s.left is not None and s.right is not None
+        for what, page in base_mutants(self.page, s):
+            out.mutants += 1
+            if attack(page, s, Trials(page)).counterexample is not None:
+                out.mutants_refuted += 1
+            elif Checker(page, mutate=False).prove(s, s.left, s.right).proved:
+                out.mutants_equivalent.append(what)
+            else:
+                undecided.append(Mutant(what, s.left, s.right))
 
     # ---------------------------------------------------------------------------------------------------- proving
 
@@ -165,8 +180,13 @@ class Checker:
                 lowering = self.lowering(fixed)
                 with using(lowering.system.context) as context:
                     context.used.clear()
-                    given = lowering.given(others)
-                    proof = prove_equal(lowering.system, lowering.lower(left), lowering.lower(right), given)
+                    sides = lowering.lower(left), lowering.lower(right)
+                    if s.induction is None:
+                        moved, others = lowering.later_times(others)
+                        sides = substitute(sides[0], moved), substitute(sides[1], moved)
+                        proof = prove_equal(lowering.system, *sides, lowering.given(others))
+                    else:
+                        proof = prove_by_induction(lowering.system, *sides, lowering.index(s.induction))
             except Undecided as reason:
                 return Proof(False, reason=str(reason))
             if not proof.proved:
@@ -233,7 +253,7 @@ def page_key(page: t.Page) -> str:
 
 
 def statement_key(s: t.Statement, context: str) -> str:
-    what = (s.kind, s.definition, s.left, s.right, s.free, s.cases, s.reason)
+    what = (s.kind, s.definition, s.left, s.right, s.free, s.cases, s.reason, s.induction)
     return hashlib.sha256(f"{context} {what!r}".encode()).hexdigest()
 
 

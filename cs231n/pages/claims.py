@@ -24,6 +24,7 @@ class Claim:
     right: t.Tree
     free: tuple[t.Index, ...]
     cases: tuple[t.Case, ...]
+    induction: t.Index | None = None
 
 
 def summed_in(value: t.Tree, name: str) -> bool:
@@ -47,7 +48,28 @@ class Claims:
                 elaborator = Elaborator(self.names, sentence.snippet, sentence.words)
                 left, right, free = self.both_sides(elaborator, sentence, number)
         self.check_cases(sentence, span, cases, free)
-        return Claim(left, right, free, cases)
+        return Claim(left, right, free, cases, self.induction(sentence, number, free))
+
+    def induction(self, sentence: Sentence, number: int, free: tuple[t.Index, ...]) -> t.Index | None:
+        r"""The time letter behind ``\text{by induction on}``."""
+        span = sentence.chain.induction
+        if span is None:
+            return None
+        items = s.one_term(parse(sentence.snippet, *span, text=sentence.layout.clean))
+        if items is None or len(items) != 1 or not isinstance(items[0], s.Word):
+            raise sentence.snippet.error("behind by induction on stands one time letter", *span)
+        name = items[0].name
+        if name not in self.names.times:
+            message = f"induction runs over a time letter, declared under times, and {name} is none"
+            raise sentence.snippet.error(message, *span)
+        if sentence.chain.ops[number][0] != "=":
+            raise sentence.snippet.error("only a claim is proved by induction", *span)
+        if sentence.chain.conditions[number] is not None:
+            raise sentence.snippet.error("a claim by induction holds from time 0 on and has no cases", *span)
+        for index in free:
+            if index.name == name:
+                return index
+        raise sentence.snippet.error(f"{name} is not free in the relation", *span)
 
     def both_sides(
         self, elaborator: Elaborator, sentence: Sentence, number: int

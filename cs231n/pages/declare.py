@@ -18,6 +18,7 @@ KEYS = (
     "description",
     "sizes",
     "indices",
+    "times",
     "tensors",
     "scalars",
     "labels",
@@ -44,6 +45,7 @@ def declare(front: Item) -> Names:
     _sizes(top, names, seen)
     names.bounds = ranges.Bounds({name: size.least for name, size in names.sizes.items()})
     _indices(top, names, seen)
+    _times(top, names, seen)
     _tensors(top, names, seen)
     _scalars(top, names, seen)
     _labels(top, names, seen)
@@ -126,6 +128,16 @@ def _indices(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
             _new(entry, name, "an index", seen)
             found[name] = t.Index(name, size)
     names.indices.update(found)
+
+
+def _times(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
+    """``{t k: T}``: the letters run over 0 … T, one value more than T."""
+    for letters, entry in _section(top, "times").items():
+        last = _size(entry.item, names)
+        for name in letters.replace(",", " ").split():
+            _new(entry, name, "a time letter", seen)
+            names.indices[name] = t.Index(name, t.Add((last, t.Num(Fraction(1)))))
+            names.times[name] = last
 
 
 def _values(options: dict[str, Entry]) -> tuple[Fraction, ...]:

@@ -24,7 +24,8 @@ class Functions(Quantities):
         head = items[after - 1]
         if sub is None:
             self.subs.fail(r"over which index? Write \sum_i", head)
-        indices, from_one = self.subs.limits(sub, sup, head)
+        timed = self.subs.time_limits(sub, sup) if big.name == "sum" else None
+        indices, from_one = ([timed[0]], False) if timed is not None else self.subs.limits(sub, sup, head)
         if after == len(items):
             self.subs.fail("nothing stands behind this", head)
         mark = self.subs.mark()
@@ -36,6 +37,10 @@ class Functions(Quantities):
             body, position = self._argument(head, items, after)
             self.subs.settle(mark)
         self._check_binding(self._some_entry(body, head), indices, from_one, head)
+        if timed is not None:
+            index, low, high = timed
+            self.subs.discharge(mark, t.Both((t.Relation("<=", low, index), t.Relation("<=", index, high))))
+            return self._lift(lambda b: t.SumTo(index, low, high, b, at=head.start), [body], head), position
         for index in reversed(indices):
             if big.name == "sum":
                 body = self._lift(lambda b, i=index: t.Sum(i, b, at=head.start), [body], head)

@@ -28,6 +28,8 @@ _TOKEN = re.compile(
 _OPS = {":=": ":=", r"\coloneqq": ":=", "=": "=", r"\neq": "!=", r"\ne": "!="}
 _CONDITION = re.compile(r"(?:for|if|when|where)\s*$")
 _FOR_ALL = re.compile(r"for (?:all|each|every)\s*$")
+_INDUCTION = re.compile(r"by induction on\s*$")
+_FROM_ONE = re.compile(r"\((\s*(?:\\)?[A-Za-z]+\s*\\geq?\s*1\s*)\)")
 _LINKS = {"and", "so", "hence", "thus", "therefore", "that is"}
 _NOT_CHECKED = re.compile(r"\(?\s*not checked\b\s*:?\s*(.*?)\s*\)?\s*$", re.S)
 TAG = re.compile(r"\\tag\s*\{([^{}]*)\}")
@@ -42,6 +44,7 @@ class RawChain:
     conditions: list[tuple[int, int] | None] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     for_all: tuple[int, int] | None = None  # indices that one side may lack
+    induction: tuple[int, int] | None = None  # the letter that it is proved by induction on
     closed: bool = False  # a condition or a remark stands behind it
 
 
@@ -235,14 +238,21 @@ class _Reader:
             if kind == "text":
                 words = _words(token[0])
                 self.blank(*token.span())
-                if _CONDITION.match(words) or _FOR_ALL.match(words):
-                    quantifier = bool(_FOR_ALL.match(words))
-                    position = self.conditions(row, position + 1, number, common, segments, quantifier)
+                if _CONDITION.match(words) or _FOR_ALL.match(words) or _INDUCTION.match(words):
+                    position = self.conditions(row, position + 1, number, common, segments, words)
                     segments = [("text", [])]
                     continue
+                if words.startswith("by induction"):
+                    raise self.error(r"write \text{by induction on } t, the letter outside \text{…}", token)
                 if re.match(r"(for|if|when|where)\b.*[=<>\\$]", words):
                     raise self.error(r"only the word stands in \text{…}, the condition behind it", token)
                 segments.append(("text" if words in _LINKS else "words", []))
+            elif (
+                token[0] == "(" and segments[-1] == ("wide", []) and (found := _FROM_ONE.match(self.tex, token.start()))
+            ):
+                position = self.from_one(row, position, number, segments, found)
+                segments = [("text", [])]
+                continue
             elif kind in ("comma", "stop", "wide"):
                 self.blank(*token.span())
                 segments.append((kind, []))
@@ -251,9 +261,21 @@ class _Reader:
             position += 1
         self.segments(segments, number)
 
-    def conditions(self, row: list, position: int, number: int, common: bool, segments: list, quantifier: bool) -> int:
+    def from_one(self, row: list, position: int, number: int, segments: list, found: re.Match[str]) -> int:
+        r"""A condition in brackets behind a definition: ``\quad (t \ge 1)``. Return the position behind it."""
+        self.segments(segments, number)
+        self.blank(found.start(), found.start() + 1)
+        self.blank(found.end() - 1, found.end())
+        chain = self.chains[-1] if self.chains else None
+        if chain is None or chain.rows != [number] or chain.conditions != [None] or chain.ops[0][0] != ":=":
+            raise self.snippet.error("a condition in brackets stands behind one definition", *found.span())
+        chain.conditions[0], chain.closed = found.span(1), True
+        return next((k for k in range(position, len(row)) if row[k].start() >= found.end()), len(row))
+
+    def conditions(self, row: list, position: int, number: int, common: bool, segments: list, words: str) -> int:
         """Read what follows ``for`` up to the end of the row or the next remark; return where that is."""
         self.segments(segments, number)
+        quantifier, induction = bool(_FOR_ALL.match(words)), bool(_INDUCTION.match(words))
         rest = row[position:]
         stop = len(rest)
         for offset, token in enumerate(rest):
@@ -276,7 +298,9 @@ class _Reader:
         found = False
         for chain in self.chains:
             for k, row_number in enumerate(chain.rows):
-                if quantifier and (row_number == number or common):
+                if induction and (row_number == number or common):
+                    chain.induction, chain.closed, found = span, True, True
+                elif quantifier and (row_number == number or common):
                     chain.for_all, chain.closed, found = span, True, True
                 elif row_number == number or common:
                     if chain.conditions[k] is not None:

@@ -102,6 +102,9 @@ class Lowering:
 
     def _define(self, definition: t.Definition) -> None:
         params = {p.name: rules.fresh(self.index(p)) for p in definition.params}
+        if definition.time is not None:
+            self._define_recurrence(definition, params)
+            return
         with recording() as used:
             value = self.lower(definition.value, params)
         shape = tuple(v.size for v in params.values())
@@ -116,6 +119,20 @@ class Lowering:
             draws=value.draws,
         )
         self.system.define(Defined(base, tuple(params.values()), value, frozenset(used)))
+
+    def _define_recurrence(self, definition: t.Definition, params: dict[str, Var]) -> None:
+        name, axis = definition.name, definition.axis
+        assert axis is not None
+        sign = self.signs.of_name(name)
+        shape = tuple(v.size for v in params.values())
+        base = Base(name, shape, sign, zero_outside=False, generic=False)
+        self.system.bases[name] = base  # its step reads it
+        first, later = definition.cases
+        with recording() as used:
+            start, step = self.lower(first, params), self.lower(later, params)
+        if start.draws or step.draws:
+            raise Undecided(f"the recurrence {name} is random: expectations of recurrences are not known yet")
+        self.system.define(Defined(base, tuple(params.values()), step, frozenset(used), start, axis))
 
     # ------------------------------------------------------------------------------------------ sizes and indices
 
@@ -166,6 +183,12 @@ class Lowering:
             case t.Sum(index, body):
                 v = rules.fresh(self.index(index))
                 return rules.sum_over(go(body, {**scope, index.name: v}), v)
+            case t.SumTo(index, low, high, body):
+                v = rules.fresh(self.index(index))
+                at = rules.variable(v)
+                above, below = at - go(low, scope), go(high, scope) - at
+                within = rules.multiply(rules.nonneg(above), rules.nonneg(below))
+                return rules.sum_over(rules.multiply(within, go(body, {**scope, index.name: v})), v)
             case t.Extremum(fn, index, body):
                 v = rules.fresh(self.index(index))
                 inner = go(body, {**scope, index.name: v})
@@ -287,6 +310,31 @@ class Lowering:
         return [self.condition(c, scope) for c in conditions]
 
     # ------------------------------------------------------------------------------------------------------ cases
+
+    def later_times(self, conditions: tuple[t.Relation, ...]) -> tuple[dict[Var, Poly], tuple[t.Relation, ...]]:
+        """What "for t ≥ 1" says of a time letter: t = t′ + 1 for a t′ from 0; and the other conditions.
+
+        Raises:
+            Undecided: another condition speaks of such a letter.
+        """
+        moved: dict[Var, Poly] = {}
+        others = []
+        for c in conditions:
+            if (
+                isinstance(c.left, t.Index)
+                and isinstance(c.right, t.Num)
+                and (c.op, c.left.name in self.page.declarations.times) == (">=", True)
+                and c.left.name not in {v.name for v in moved}
+            ):
+                v, first = self.index(c.left), Poly.number(rules.exact(c.right.value))
+                moved[v] = rules.variable(Var(v.name, v.size - first)) + first
+            else:
+                others.append(c)
+        names = {v.name for v in moved}
+        for c in others:
+            if any(isinstance(x, t.Index) and x.name in names for x in c.walk()):
+                raise Undecided("two conditions on one time letter")
+        return moved, tuple(others)
 
     def given(self, conditions: tuple[t.Relation, ...]) -> Given:
         """What a case says."""

@@ -18,6 +18,7 @@ class Names:
 
     sizes: dict[str, t.SizeDecl] = field(default_factory=dict)
     indices: dict[str, t.Index] = field(default_factory=dict)
+    times: dict[str, t.Tree] = field(default_factory=dict)  # the last step of each index that is a time letter
     tensors: dict[str, t.TensorDecl] = field(default_factory=dict)
     labels: dict[str, t.LabelDecl] = field(default_factory=dict)
     outputs: tuple[t.Output, ...] = ()

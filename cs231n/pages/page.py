@@ -21,6 +21,7 @@ from cs231n.pages.layout import TAG, Layout, RawChain, lay_out
 from cs231n.pages.names import is_random
 from cs231n.pages.parser import parse
 from cs231n.pages.sentence import Sentence
+from cs231n.pages.show import name_to_text
 from cs231n.pages.signs import Signs
 from cs231n.pages.subscripts import facts
 
@@ -61,6 +62,7 @@ class _Reader:
     def page(self) -> t.Page:
         for formula in self.document.formulas:
             self.read_surface(formula)
+        self.definitions.pair_recurrences()
         self.definitions.check_gradient_names()
         self.check_outputs_are_defined()
         assume = self.assumptions()
@@ -77,7 +79,7 @@ class _Reader:
             self.id,
             title,
             description,
-            t.Declarations(*declared, outputs, assume, self.code()),
+            t.Declarations(*declared, outputs, assume, self.code(), tuple(names.times)),
             displays,
             statements,
             definitions,
@@ -107,6 +109,8 @@ class _Reader:
                     raise formula.snippet.error(message, start, end)
                 if op == ":=":
                     self.definitions.announce(sentence)
+                    if chain.induction is not None:
+                        raise formula.snippet.error("only a claim is proved by induction", *chain.induction)
 
     def ranges_over(self, layout: Layout, chain: RawChain) -> bool:
         r"""Prose such as ``$i = 0, \dots, N-1$`` or ``$N = 4$``."""
@@ -271,12 +275,15 @@ class _Reader:
                 claim = self.claims.read(sentence, number)
                 kind = "claim" if op == "=" else "mistake"
                 sides = claim.left, claim.right, claim.free, claim.cases
-                yield t.Statement(kind, line, latex, display, anchor, None, *sides)
+                if claim.induction is not None:
+                    latex += rf" \qquad \text{{by induction on }} {name_to_text(claim.induction.name)}"
+                yield t.Statement(kind, line, latex, display, anchor, None, *sides, induction=claim.induction)
                 continue
             definition = self.definitions.of(sentence)
             condition = chain.conditions[number]
-            if condition is not None:
+            if condition is not None and definition.time is None:
                 raise sentence.snippet.error("a definition by cases is written with \\begin{cases}", *condition)
             self.claims.for_all(sentence)
-            own = anchor or (definition.name if display is not None else None)
+            base = sentence in self.definitions.base_sentences()  # the name is the anchor of the step
+            own = anchor or (definition.name if display is not None and not base else None)
             yield t.Statement("definition", line, latex, display, own, definition)

@@ -31,6 +31,8 @@ class Scoping:
             return {tree.name: tree}, frozenset()
         if isinstance(tree, (t.Num, t.Size)):
             return {}, frozenset()
+        if isinstance(tree, t.SumTo):
+            return self._find_bounded(tree)
         binder = tree.index.name if isinstance(tree, (t.Sum, t.Extremum)) else None
         free: dict[str, t.Index] = {}
         bound: frozenset[str] = frozenset() if binder is None else frozenset({binder})
@@ -41,6 +43,14 @@ class Scoping:
                     free.setdefault(name, index)
             bound |= inside
         return free, bound
+
+    def _find_bounded(self, tree: t.SumTo) -> tuple[dict[str, t.Index], frozenset[str]]:
+        """The bounds of a sum lie outside it: their letters are free."""
+        _, inner, inside = self._look(tree.body)
+        free = {name: index for name, index in inner.items() if name != tree.index.name}
+        for bound in (tree.low, tree.high):
+            free = {**self._look(bound)[1], **free}
+        return free, inside | {tree.index.name}
 
 
 def free_indices(tree: t.Tree) -> tuple[t.Index, ...]:

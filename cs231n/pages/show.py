@@ -77,6 +77,9 @@ def _write(tree: t.Tree) -> tuple[str, int]:
             return f"{head}({', '.join(map(to_text, args))})", _FACTOR
         case t.Sum(index, body):
             return rf"\sum_{_index(index)} {_text(body, _PRODUCT)}", _PRODUCT
+        case t.SumTo(index, low, high, body):
+            limits = f"_{{{name_to_text(index.name)}={to_text(low)}}}^{{{to_text(high)}}}"
+            return rf"\sum{limits} {_text(body, _PRODUCT)}", _PRODUCT
         case t.Extremum(fn, index, body):
             return rf"\{fn}_{_index(index)} {_text(body, _PRODUCT)}", _PRODUCT
         case t.Relation(op, left, right):

@@ -65,10 +65,21 @@ class Signs:
         if name in declared.tensors:
             return self.assumed.get(name) or declared.tensors[name].sign
         if name in self.page.definitions:
+            if self.page.definitions[name].time is not None and (found := self._by_induction(name)):
+                return found
             shown = self.of(self.page.definitions[name].value)
             if shown in (POSITIVE, "negative") or name not in self.assumed:
                 return shown if shown in (POSITIVE, NONNEGATIVE, NONZERO) else UNKNOWN
             return self.assumed[name]
+        return UNKNOWN
+
+    def _by_induction(self, name: str) -> str:
+        """The sign that a recurrence has at time 0 and keeps in its step."""
+        for sign, allowed in ((POSITIVE, (POSITIVE,)), (NONNEGATIVE, (POSITIVE, NONNEGATIVE))):
+            self._names[name] = sign
+            if all(self.of(case) in allowed for case in self.page.definitions[name].cases):
+                return sign
+        self._names[name] = UNKNOWN
         return UNKNOWN
 
     def of(self, x: t.Tree) -> str:
@@ -99,6 +110,8 @@ class Signs:
                 if isinstance(x, t.Sum) and self.of(x.index.size) != POSITIVE:  # an empty sum is 0
                     inside = {POSITIVE: NONNEGATIVE, "negative": "nonpositive"}.get(inside, inside)
                 return inside if inside in _FLIPPED else UNKNOWN
+            case t.SumTo(_, _, _, body):  # it may be empty
+                return {POSITIVE: NONNEGATIVE, NONNEGATIVE: NONNEGATIVE}.get(self.of(body), UNKNOWN)
             case t.Extremum(_, _, body):
                 return self.of(body)
             case t.Cases(branches):

@@ -203,6 +203,26 @@ class Subscripts:
 
     # ------------------------------------------------------------------------------------------ bounds of sums
 
+    def time_limits(self, sub: s.List, sup: s.List | None) -> tuple[t.Index, t.Tree, t.Tree] | None:
+        """A time letter and its bounds, in a sum from one time up to another; None for other sums."""
+        if sup is None or len(sub.chains) != 1 or sub.chains[0].ops != ("=",):
+            return None
+        left, low_node = sub.chains[0].sums
+        index = self._bound_index(left)
+        if index.name not in self.names.times:
+            return None
+        low, high = self._sum(low_node), self.integer(sup)
+        last = ranges.polynomial(self.names.times[index.name])
+        reach = {**self._ranges}
+        if not self.names.bounds.nonnegative(ranges.polynomial(low), reach):
+            self.fail(f"{index.name} begins at 0: this bound may be less", low_node)
+        if not self.names.bounds.nonnegative(ranges.minus(last, ranges.polynomial(high)), reach):
+            size = show_size(self.names.times[index.name])
+            self.fail(f"{index.name} ends at {size}: this bound may be more", sup)
+        if any(isinstance(part, t.Index) and part.name == index.name for part in (*low.walk(), *high.walk())):
+            self.fail(f"{index.name} stands in its own bound", sub)
+        return index, low, high
+
     def limits(self, sub: s.List, sup: s.List | None, head: s.Node) -> tuple[list[t.Index], bool]:
         """The indices of a sum, and whether it was written as beginning at 1."""
         if len(sub.chains) == 1 and sub.chains[0].ops == ("=",):

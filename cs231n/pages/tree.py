@@ -141,6 +141,16 @@ class Sum(Tree):
 
 
 @dataclass(frozen=True)
+class SumTo(Tree):
+    """Sum of ``body`` over low ≤ index ≤ high, two bounds within the range of a time letter; 0 if high < low."""
+
+    index: Index
+    low: Tree
+    high: Tree
+    body: Tree
+
+
+@dataclass(frozen=True)
 class Extremum(Tree):
     """Maximum (``fn='max'``) or minimum (``'min'``) of ``body`` over the whole range of ``index``."""
 
@@ -283,6 +293,7 @@ class Declarations:
     outputs: tuple[Output, ...] = ()
     assume: tuple[Tree | str, ...] = ()
     code: tuple[dict, ...] = ()
+    times: tuple[str, ...] = ()  # the indices that are time letters, from 0 up to and with a last step
 
 
 # ----------------------------------------------------------------------------------------------- statements
@@ -290,11 +301,29 @@ class Declarations:
 
 @dataclass(frozen=True)
 class Definition:
-    """``name[params] := value``."""
+    """``name[params] := value``.
+
+    A recurrence has a ``time`` among its parameters. Its value has two cases: one for time 0, and one for all other
+    times, which may read the name itself one step earlier.
+    """
 
     name: str
     params: tuple[Index, ...]
     value: Tree
+    time: Index | None = None
+
+    @property
+    def axis(self) -> int | None:
+        """Which of the parameters is the time of the recurrence."""
+        return None if self.time is None else [p.name for p in self.params].index(self.time.name)
+
+    @property
+    def cases(self) -> tuple[Tree, Tree]:
+        """The value at time 0 and the value at all other times, of a recurrence."""
+        if self.time is None or not isinstance(self.value, Cases):
+            raise ValueError(f"expected a recurrence, got the definition of {self.name}")
+        (_, start), (_, step) = self.value.branches
+        return start, step
 
 
 @dataclass(frozen=True)
@@ -324,6 +353,7 @@ class Statement:
     free: tuple[Index, ...] = ()
     cases: tuple[Case, ...] = ()
     reason: str | None = None  # why it is not checked
+    induction: Index | None = None  # the time letter that a claim is proved by induction on
 
 
 @dataclass(frozen=True)

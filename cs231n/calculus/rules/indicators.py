@@ -84,15 +84,25 @@ def in_range(e: Poly, n: Poly) -> Poly:
 
 @rule
 def nonneg(e: Poly) -> Poly:
-    """1[e ≥ 0] = 1 − 1[−e−1 ≥ 0] for an integer e; known where the ranges of the indices in e prove it."""
+    """1[e ≥ 0] = 1 − 1[−e−1 ≥ 0] for an integer e; known where the ranges of its indices prove it; δ(e) if e ≤ 0."""
     if size_nonneg(lower(e)):
         return UNIT
     complement = -e - UNIT
     if size_nonneg(lower(complement)):
         return ZERO
+    if size_nonneg(lower(-e)):
+        return delta(e)
+    if size_nonneg(lower(-complement)):
+        return UNIT - delta(complement)
     if orientation(e - Poly.number(e.terms.get(ONE, 0))) < 0:
         return UNIT - Poly.atom(Atom("nonneg", complement))
     return Poly.atom(Atom("nonneg", e))
+
+
+@rule
+def peel(e: Poly) -> tuple[Poly, Poly]:
+    """1[e ≥ 0] = 1[e − 1 ≥ 0] + δ(e) for an integer e, so that Σ_{k≤t+1} f(k) = Σ_{k≤t} f(k) + f(t+1)."""
+    return nonneg(e - UNIT), delta(e)
 
 
 @rule
