@@ -83,9 +83,9 @@ class Definitions:
             return
         self.check_new(snippet, side, word)
         self.names.defined.add(word.name)
-        letters = None if params is None else tuple(p for p in params if p is not None)
-        time = self.time_of(sentence, letters or ())
-        self.defining[word.name] = _Defining(sentence, word, letters, time=time)
+        axes = None if params is None else tuple(p for p in params if p is not None)
+        time = self.time_of(sentence, axes or ())
+        self.defining[word.name] = _Defining(sentence, word, axes, time=time)
 
     def announce_base(self, sentence: Sentence, side: s.List, word: s.Word, params: tuple[t.Index | None, ...]) -> None:
         r"""``m_0 \coloneqq …``: the line of a recurrence at time 0."""

@@ -295,6 +295,8 @@ class _Reader:
         if not rest:
             raise self.error("the condition is missing; a remark is made of other words", row[position - 1])
         span = (rest[0].start(), rest[-1].end())
+        if len(self.chains) == 1 and len(self.chains[0].rows) == 1:
+            number = self.chains[0].rows[0]  # it may stand in a row of its own below the one relation
         found = False
         for chain in self.chains:
             for k, row_number in enumerate(chain.rows):

@@ -27,13 +27,15 @@ def to_text(tree: t.Tree) -> str:
 
 
 def name_to_text(name: str) -> str:
-    r"""A name as it is written: ``x_hat`` is ``\hat x``, ``gamma`` is ``\gamma``, ``rstd`` is ``\mathrm{rstd}``."""
+    r"""A name as it is written: ``x_hat`` is ``\hat x``, ``beta_1`` is ``\beta_1``, ``rstd`` is ``\mathrm{rstd}``."""
     stem, _, accent = name.rpartition("_")
     if stem and accent in _ACCENTS:
         inner = name_to_text(stem)
         return rf"\{accent} {inner}" if len(inner) == 1 else rf"\{accent}{{{inner}}}"
     if name in _GREEK:
         return rf"\{name}"
+    if stem in _GREEK and accent.isdigit():
+        return rf"\{stem}_{accent}" if len(accent) == 1 else rf"\{stem}_{{{accent}}}"
     escaped = name.replace("_", r"\_")
     return name if len(name) == 1 else rf"\mathrm{{{escaped}}}"
 
@@ -146,6 +148,9 @@ def _index(index: t.Index) -> str:
 def _entry(head: str, subs: tuple[t.Tree, ...]) -> str:
     if not subs:
         return head
+    if "_" in head and not head.endswith("}"):  # a number at its foot leaves no place for subscripts
+        stem, _, number = head[1:].partition("_")
+        head = rf"\mathrm{{{stem}\_{number}}}"
     parts = [to_text(s) for s in subs]
     together = all(isinstance(s, t.Index) and len(p) == 1 for s, p in zip(subs, parts, strict=True))
     text = "".join(parts) if together else ",".join(parts)
