@@ -142,7 +142,7 @@ def test_the_test_part_is_looked_at_once_when_all_is_trained(monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--update-rule", "sdg"], "expected one of sgd, .* got 'sdg'"),
+        (["--update-rule", "sdg"], "expected one of .*sgd, .* got 'sdg'"),
         (["--learning-rate", "-0.1"], "learning rate > 0, got -0.1"),
         (["--seeds", "0"], "--seeds"),
         (["--hidden", "0"], "--hidden"),
