@@ -19,7 +19,15 @@ from cs231n.solver import Solver
 __all__ = ["LEARNING_RATES", "Digits", "Run", "Settings", "load_digits", "stratified_split", "train_digits"]
 
 #: Found with the validation part. A rule that is not listed gets the usual 0.001.
-LEARNING_RATES = {"sgd": 0.5, "sgd_momentum": 0.1, "sgd_nesterov": 0.1}
+LEARNING_RATES = {
+    "sgd": 0.5,
+    "sgd_momentum": 0.1,
+    "sgd_nesterov": 0.1,
+    "adagrad": 0.05,
+    "rmsprop": 0.003,
+    "adam": 0.01,
+    "adamw": 0.01,
+}
 #: The split is part of the task, not of a run: it never changes.
 SPLIT_SEED, PARTS = 231, {"train": 0.6, "val": 0.2, "test": 0.2}
 
