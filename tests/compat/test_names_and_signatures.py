@@ -127,8 +127,6 @@ OWED = {
     "classifiers.rnn",
     "coco_utils",
     "image_utils",
-    "optim.adam",
-    "optim.rmsprop",
     "rnn_layers",
 }
 
