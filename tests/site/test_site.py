@@ -152,7 +152,7 @@ def build_small(folder: Path, root: Path, text: str) -> tuple[int, str]:
     (folder / "mkdocs.yml").write_text(
         f"INHERIT: {root / 'mkdocs.yml'}\n"
         f"theme: {{custom_dir: {root / 'overrides'}, favicon: '', logo: ''}}\n"
-        "nav: [index.md]\nplugins: [search]\nwatch: []\n"
+        "nav: [index.md]\nplugins: [search]\nwatch: []\nhooks: []\n"
     )
     done = mkdocs("build", "--strict", cwd=folder)
     return done.returncode, done.stdout + done.stderr
