@@ -84,7 +84,7 @@ def badge(checked: Sequence[Checked], page: tree.Page) -> str:
     parts += [_refuted(mistake, page) for mistake in mistakes]
     if unchecked:
         reason = unchecked[0].statement.reason or unchecked[0].result.message
-        parts.append(f'<p class="proof proof--unchecked"><b>not checked</b> {escape(reason)}</p>')
+        parts.append(f'<p class="proof proof--unchecked"><b>not checked:</b> {escape(reason)}</p>')
     return "".join(parts)
 
 

@@ -63,11 +63,15 @@ def _convert(tex: str, *, displaystyle: bool) -> str:
     # The entity is HTML only; the character is valid in XML too.
     mathml = mathml.replace("&ApplyFunction;", "\u2061")
     mathml = _SIZED.sub(_trim, mathml)
+    mathml = _SCRIPTED.sub(r"\1<mrow>\2</mrow>", mathml)
     return _CONTINUED.sub(r'\1<mo form="infix">\2</mo>', mathml)
 
 
 #: A + or − that begins the right cell of an aligned row goes on with a sum: TeX gives it the space of a binary sign.
 _CONTINUED = re.compile(r'(<mtd style="text-align: left;justify-items: start;padding-left: 0;">)<mo>([+−])</mo>')
+
+#: Chromium draws a bracket of a given size small where it carries a power or an index, unless a row is around it.
+_SCRIPTED = re.compile(r"(<(?:msup|msub|msubsup)>)(<mo [^>]*minsize=[^>]*>[^<]*</mo>)")
 
 _SIZED = re.compile(r'<mo (minsize="([\d.]+em)" maxsize="[\d.]+em")>([()\[\]])</mo>')
 

@@ -67,7 +67,7 @@ def test_a_definition_is_marked_and_has_no_badge(render):
 
 def test_what_is_not_checked_says_why(render, caplog, page_text):
     html = render(page_text + "\n$$ \\mu_j = 0 \\qquad \\text{(not checked: only on average)} \\tag{average} $$\n")
-    assert "<b>not checked</b> only on average" in block(html, "average")
+    assert "<b>not checked:</b> only on average" in block(html, "average")
     assert warnings(caplog) == []
 
 

@@ -91,3 +91,10 @@ def test_short_inline_formulas_stay_whole():
 def test_a_sum_that_goes_on_in_the_next_row_keeps_the_space_after_its_sign():
     drawn = mathml.display(r"\begin{aligned} a &= b \\ & - c \end{aligned}")
     assert '<mo form="infix">−</mo><mi>c</mi>' in drawn
+
+
+@pytest.mark.parametrize("bracket", [r"\Big)^{1/3}", r"\bigg]_i", r"\big\}_i^2"])
+def test_a_large_bracket_stays_large_under_a_power_or_an_index(bracket):
+    # Chromium draws it small, and too low, unless it stands in a row of its own
+    drawn = mathml.display(rf"\big(a {bracket}")
+    assert re.search(r"<m(sup|sub|subsup)><mrow><mo [^>]*minsize=[^>]*>[^<]*</mo></mrow>", drawn)
