@@ -22,6 +22,7 @@ from cs231n.layers.affine import affine_backward, affine_forward
 from cs231n.layers.batchnorm import batchnorm_backward, batchnorm_backward_alt, batchnorm_forward
 from cs231n.layers.conv import conv_backward_naive, conv_forward_naive
 from cs231n.layers.dropout import dropout_backward, dropout_forward
+from cs231n.layers.embedding import word_embedding_backward, word_embedding_forward
 from cs231n.layers.grn import grn_backward, grn_forward
 from cs231n.layers.groupnorm import (
     groupnorm_backward,
@@ -39,6 +40,7 @@ from cs231n.layers.pooling import (
 from cs231n.layers.relu import relu_backward, relu_forward
 from cs231n.layers.rmsnorm import rmsnorm_backward, rmsnorm_forward
 from cs231n.layers.spatial_batchnorm import spatial_batchnorm_backward, spatial_batchnorm_forward
+from cs231n.layers.temporal import temporal_affine_backward, temporal_affine_forward
 from cs231n.losses.softmax import softmax_loss
 from cs231n.losses.svm import svm_loss
 
@@ -88,4 +90,8 @@ __all__ = [
     "svm_loss",
     "tanh_backward",
     "tanh_forward",
+    "temporal_affine_backward",
+    "temporal_affine_forward",
+    "word_embedding_backward",
+    "word_embedding_forward",
 ]

@@ -5,6 +5,7 @@ from cs231n.losses.kl_divergence import kl_div_loss
 from cs231n.losses.mean_squared_error import mse_loss
 from cs231n.losses.softmax import softmax_cross_entropy, softmax_loss
 from cs231n.losses.svm import svm_loss
+from cs231n.losses.temporal_softmax import temporal_softmax_loss
 
 __all__ = [
     "bce_loss",
@@ -14,4 +15,5 @@ __all__ = [
     "softmax_cross_entropy",
     "softmax_loss",
     "svm_loss",
+    "temporal_softmax_loss",
 ]
