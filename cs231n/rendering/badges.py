@@ -161,7 +161,9 @@ def _scope(fixed: bool, names: str) -> str:
 
 def _refuted(mistake: Checked, page: tree.Page) -> str:
     result = mistake.result
-    summary = f"<b>refuted</b> {escape(counterexample(result))}"
+    # a letter stays on the line of its value
+    where = re.sub(r" = |(?<=left) |(?<=right) ", lambda m: m[0].replace(" ", "\u00a0"), counterexample(result))
+    summary = f"<b>refuted</b> {escape(where)}"
     found = result.counterexample or {}
     rows = []
     if found:

@@ -64,11 +64,15 @@ def _convert(tex: str, *, displaystyle: bool) -> str:
     mathml = mathml.replace("&ApplyFunction;", "\u2061")
     mathml = _SIZED.sub(_trim, mathml)
     mathml = _SCRIPTED.sub(r"\1<mrow>\2</mrow>", mathml)
+    mathml = _OPEN.sub(r'<mo form="infix">\1</mo>\2', mathml)
     return _CONTINUED.sub(r'\1<mo form="infix">\2</mo>', mathml)
 
 
 #: A + or − that begins the right cell of an aligned row goes on with a sum: TeX gives it the space of a binary sign.
 _CONTINUED = re.compile(r'(<mtd style="text-align: left;justify-items: start;padding-left: 0;">)<mo>([+−])</mo>')
+
+#: A relation that ends the left cell of an aligned row, as in ``= &``, keeps the space behind it.
+_OPEN = re.compile(r'<mo rspace="0">([=≠≔])</mo>(</mtd>)')
 
 #: Chromium draws a bracket of a given size small where it carries a power or an index, unless a row is around it.
 _SCRIPTED = re.compile(r"(<(?:msup|msub|msubsup)>)(<mo [^>]*minsize=[^>]*>[^<]*</mo>)")

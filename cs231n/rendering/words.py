@@ -49,6 +49,8 @@ def number(digits: str, places: int = 3) -> str:
         value = float(digits)
     except ValueError:
         return digits
+    if abs(value) < 1e-40:
+        value = 0.0  # a rounding error of 50 digits
     return f"{value:.{places}g}".replace("-", "−")
 
 

@@ -56,7 +56,8 @@ def test_a_chain_has_one_badge_for_all_its_equalities(render):
 def test_a_mistake_shows_where_it_is_false_without_being_opened(render):
     summary = re.search(r"<summary>(.*?)</summary>", block(render(), "constant-mean"))
     assert summary
-    assert "at N = 3, D = 2, k = 1, l = 0: left 0.123, right −0.457" in summary[1]
+    assert "at N = 3, D = 2, k = 1, l = 0: left 0.123, right −0.457" in summary[1].replace("\u00a0", " ")
+    assert "k\u00a0=\u00a01, l" in summary[1]
 
 
 def test_a_definition_is_marked_and_has_no_badge(render):

@@ -98,3 +98,8 @@ def test_a_large_bracket_stays_large_under_a_power_or_an_index(bracket):
     # Chromium draws it small, and too low, unless it stands in a row of its own
     drawn = mathml.display(rf"\big(a {bracket}")
     assert re.search(r"<m(sup|sub|subsup)><mrow><mo [^>]*minsize=[^>]*>[^<]*</mo></mrow>", drawn)
+
+
+def test_a_relation_before_the_sign_of_alignment_keeps_the_space_behind_it():
+    drawn = mathml.display(r"\begin{aligned} a = & b \\ & + c \end{aligned}")
+    assert '<mo form="infix">=</mo></mtd>' in drawn
