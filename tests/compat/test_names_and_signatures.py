@@ -126,7 +126,6 @@ OWED = {
     "classifiers.cnn",
     "classifiers.rnn",
     "coco_utils",
-    "image_utils",
     "rnn_layers",
 }
 
