@@ -135,7 +135,13 @@ def _where(hypotheses: Sequence[str]) -> str:
         return f"under {len(hypotheses)} hypotheses"
     relations = [_hypothesis(text) for text in hypotheses if _is_relation(text)]
     others = [_hypothesis(text) for text in hypotheses if not _is_relation(text)]
-    return ", ".join([f"where {', '.join(relations)}"] * bool(relations) + others)
+    return "where " * bool(relations) + _listed(relations + others)
+
+
+def _listed(hypotheses: Sequence[str]) -> str:
+    """Hypotheses with commas; no line begins with one, though it may after a formula."""
+    *first, last = hypotheses
+    return "".join(f'<span class="nb">{text},</span> ' for text in first) + last
 
 
 def _proved(claims: Sequence[Checked], page: tree.Page) -> str:
@@ -170,13 +176,13 @@ def _refuted(mistake: Checked, page: tree.Page) -> str:
         left, right = (words.number(str(found.get(side, "")), 8) for side in ("left", "right"))
         rows.append(("The two sides", f"left {escape(left)}, right {escape(right)}"))
     if result.hypotheses:
-        rows.append(("Where", ", ".join(map(_hypothesis, result.hypotheses))))
+        rows.append(("Where", _listed([*map(_hypothesis, result.hypotheses)])))
     rows.append(_command(page, result))
     return _details("refuted", summary, rows)
 
 
 def _rows(claims: Sequence[Checked], page: tree.Page, hypotheses: list[str]) -> list[tuple[str, str]]:
-    rows = [("Where", ", ".join(map(_hypothesis, hypotheses)) if hypotheses else "everywhere, for all real entries")]
+    rows = [("Where", _listed([*map(_hypothesis, hypotheses)]) if hypotheses else "everywhere, for all real entries")]
     for position, claim in enumerate(claims, start=1):
         label = f"Equality {position}" if len(claims) > 1 else "Proof"
         rows.append((label, f"{words.duration(claim.result.seconds)}; {_mutants(claim.result)}"))

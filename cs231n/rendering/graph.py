@@ -204,7 +204,7 @@ def figure(page: tree.Page) -> str:
         f'<figure class="graph" data-search-exclude><div class="graph__scroll" tabindex="0" role="group" '
         f'aria-label="{escape(title)}">'
         f'<svg viewBox="{-margin} {-margin} {width:.1f} {height:.1f}" width="{width:.0f}" height="{height:.0f}" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title><desc>{escape(described)}</desc>'
+        f'style="--width:{width:.0f}px" xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title><desc>{escape(described)}</desc>'
         f"{arrows}{boxes}</svg></div>"
         "<figcaption>Forward along the arrows. Under each quantity, the gradient that comes back to it: follow it to "
         "its formula.</figcaption></figure>"
