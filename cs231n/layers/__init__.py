@@ -30,7 +30,9 @@ from cs231n.layers.groupnorm import (
     spatial_groupnorm_backward,
     spatial_groupnorm_forward,
 )
+from cs231n.layers.gru import gru_backward, gru_forward, gru_step_backward, gru_step_forward
 from cs231n.layers.layernorm import layernorm_backward, layernorm_forward
+from cs231n.layers.lstm import lstm_backward, lstm_forward, lstm_step_backward, lstm_step_forward
 from cs231n.layers.pooling import (
     avg_pool_backward_naive,
     avg_pool_forward_naive,
@@ -39,6 +41,7 @@ from cs231n.layers.pooling import (
 )
 from cs231n.layers.relu import relu_backward, relu_forward
 from cs231n.layers.rmsnorm import rmsnorm_backward, rmsnorm_forward
+from cs231n.layers.rnn import rnn_backward, rnn_forward, rnn_step_backward, rnn_step_forward
 from cs231n.layers.spatial_batchnorm import spatial_batchnorm_backward, spatial_batchnorm_forward
 from cs231n.layers.temporal import temporal_affine_backward, temporal_affine_forward
 from cs231n.losses.softmax import softmax_loss
@@ -66,16 +69,28 @@ __all__ = [
     "grn_forward",
     "groupnorm_backward",
     "groupnorm_forward",
+    "gru_backward",
+    "gru_forward",
+    "gru_step_backward",
+    "gru_step_forward",
     "layernorm_backward",
     "layernorm_forward",
     "leaky_relu_backward",
     "leaky_relu_forward",
+    "lstm_backward",
+    "lstm_forward",
+    "lstm_step_backward",
+    "lstm_step_forward",
     "max_pool_backward_naive",
     "max_pool_forward_naive",
     "relu_backward",
     "relu_forward",
     "rmsnorm_backward",
     "rmsnorm_forward",
+    "rnn_backward",
+    "rnn_forward",
+    "rnn_step_backward",
+    "rnn_step_forward",
     "sigmoid_backward",
     "sigmoid_forward",
     "silu_backward",

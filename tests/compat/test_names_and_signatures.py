@@ -125,8 +125,6 @@ OWED = {
     "captioning_solver",
     "classifiers.cnn",
     "classifiers.rnn",
-    "coco_utils",
-    "rnn_layers",
 }
 
 #: How many arguments some notebook passes by position, and which by keyword, where the list above does not say it.
