@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from cs231n import fast_layers
 from cs231n.fast_layers import (
+    conv,
     conv_backward_fast,
     conv_forward_fast,
     max_pool_backward_fast,
@@ -51,7 +51,7 @@ def pool_param(pool_height, pool_width, stride):
 @pytest.mark.parametrize("entries", [1, 300, 1 << 18])  # images in one step: one, a few (with a rest), all
 @pytest.mark.parametrize(("images", "kernels", "steps"), CONVOLUTIONS)
 def test_convolution_is_the_naive_one(images, kernels, steps, entries, rng, upstream, monkeypatch):
-    monkeypatch.setattr(fast_layers, "_ENTRIES", entries)
+    monkeypatch.setattr(conv, "_ENTRIES", entries)
     x, w, b = conv_inputs(rng, images, kernels)
     out, cache = conv_forward_fast(x, w, b, conv_param(*steps))
     expected, naive_cache = conv_forward_naive(x, w, b, conv_param(*steps))

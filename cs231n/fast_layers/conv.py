@@ -1,23 +1,20 @@
-r"""Convolution and max pooling as in `cs231n.layers`, faster: the same numbers up to rounding, in pure NumPy.
+r"""Convolution as in `cs231n.layers.conv`, faster: the same numbers up to rounding.
 
-The naive layers are the formulas of the pages, line for line. Here the same sums are put into the order that a machine
-likes. Convolution copies what the windows of an image see into a matrix ("im2col") and multiplies once; it does so for
+The naive layer is the formula of the page, line for line. Here the same sums are put into the order that a machine
+likes: what the windows of an image see is copied into a matrix ("im2col"), which is multiplied once. This is done for
 one image at a time, or for a few small ones, so that the matrix stays in the cache and memory does not grow with the
-batch. Pooling works on one image at a time for the same reason.
+batch.
 
-Derivations: [Convolution](../layers/conv.md), [Pooling](../layers/pooling.md)
+Derivation: [Convolution](../layers/conv.md)
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from cs231n.layers.conv import _check_dout
-from cs231n.layers.conv import _geometry as _conv_geometry
-from cs231n.layers.pooling import _geometry as _pool_geometry
-from cs231n.layers.pooling import max_pool_backward_naive, max_pool_forward_naive
+from cs231n.layers.conv import _check_dout, _geometry
 
-__all__ = ["conv_backward_fast", "conv_forward_fast", "max_pool_backward_fast", "max_pool_forward_fast"]
+__all__ = ["conv_backward_fast", "conv_forward_fast"]
 
 #: The matrix of windows of one step has about so many entries: 1 MB in float32.
 _ENTRIES = 1 << 18
@@ -31,16 +28,6 @@ class ConvFastCache(NamedTuple):
     stride: int
     pad: int
     dilation: int
-
-
-class MaxPoolFastCache(NamedTuple):
-    """What the backward needs: who won is found again from the input and the output."""
-
-    x: np.ndarray
-    out: np.ndarray
-    pool_height: int
-    pool_width: int
-    stride: int
 
 
 class _Room:
@@ -92,7 +79,7 @@ def conv_forward_fast(
     >>> out.shape, out[0, 0, 0]
     ((1, 1, 4, 3), array([-0.5, -0.5, -0.5]))
     """
-    s, pad, t, _, _ = _conv_geometry(x, w, b, conv_param)
+    s, pad, t, _, _ = _geometry(x, w, b, conv_param)
     (N, C, H, W), (F, _, R, Q) = x.shape, w.shape
     room = _Room((N, C, H + 2 * pad, W + 2 * pad), (R, Q), s, t, x.dtype)
     columns = np.empty(room.seen.shape, x.dtype)
@@ -192,77 +179,3 @@ def _scatter(dout: np.ndarray, x: np.ndarray, w: np.ndarray, s: int, pad: int, t
             back.seen[:, r, q, :g] += dcolumns[:, r, q]
         dx[n : n + g] = back.images[:g][here]
     return dx, dw.reshape(w.shape).astype(w.dtype, copy=False)
-
-
-def max_pool_forward_fast(x: np.ndarray, pool_param: dict) -> tuple[np.ndarray, MaxPoolFastCache]:
-    r"""As `max_pool_forward_naive`: first the larger rows of each window, then the largest entry of these.
-
-    Args:
-        x: (N, C, H, W) N images of C channels.
-        pool_param: a dictionary with the keys `pool_height`, `pool_width` and `stride`, each at least 1.
-
-    Returns:
-        out: (N, C, P, U), with P = 1 + (H − pool_height) // stride, and U likewise.
-        cache: what `max_pool_backward_fast` needs; it holds `x` and `out` themselves, not copies.
-
-    Raises:
-        ValueError: as `max_pool_forward_naive`.
-
-    >>> x = np.array([[[[1.0, 5.0, 2.0], [4.0, 3.0, 0.0]]]])
-    >>> max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 2, "stride": 1})[0][0, 0]
-    array([[5., 5.]])
-    """
-    R, Q, s, P, U = _pool_geometry(x, pool_param)
-    out = np.empty((*x.shape[:2], P, U), x.dtype)
-    rows = np.empty((x.shape[1], P, x.shape[3]), x.dtype)
-    for image, best in zip(x, out, strict=True):
-        np.copyto(rows, image[:, : s * P : s])
-        for r in range(1, R):
-            np.maximum(rows, image[:, r : r + s * P : s], out=rows)
-        np.copyto(best, rows[:, :, : s * U : s])
-        for q in range(1, Q):
-            np.maximum(best, rows[:, :, q : q + s * U : s], out=best)
-    return out, MaxPoolFastCache(x, out, R, Q, s)
-
-
-def max_pool_backward_fast(dout: np.ndarray, cache: MaxPoolFastCache) -> np.ndarray:
-    r"""As `max_pool_backward_naive`, ties included: the first of equal entries gets the gradient.
-
-    The places of a window are visited row by row. Each takes, where it equals the maximum, what has not been given away
-    yet; so the first one takes all.
-
-    Args:
-        dout: (N, C, P, U) gradient of the loss with respect to `out`.
-        cache: what `max_pool_forward_fast` returned.
-
-    Returns:
-        dx: (N, C, H, W) gradient with respect to `x`.
-
-    Raises:
-        ValueError: as `max_pool_backward_naive`.
-
-    >>> x = np.array([[[[1.0, 5.0, 2.0], [4.0, 3.0, 0.0]]]])
-    >>> _, cache = max_pool_forward_fast(x, {"pool_height": 2, "pool_width": 2, "stride": 1})
-    >>> max_pool_backward_fast(np.array([[[[0.5, -2.0]]]]), cache)[0, 0]
-    array([[ 0. , -1.5,  0. ],
-           [ 0. ,  0. ,  0. ]])
-    """
-    x, out, R, Q, s = cache
-    _check_dout(dout, out.shape)
-    if not (np.isfinite(dout).all() and np.isfinite(out).all()):  # inf · 0 is nan, and nan equals nothing
-        naive_cache = max_pool_forward_naive(x, {"pool_height": R, "pool_width": Q, "stride": s})[1]
-        return max_pool_backward_naive(dout, naive_cache)
-    P, U = out.shape[2:]
-    dx = np.zeros(x.shape, dout.dtype)
-    rest, taken = np.empty((2, *out.shape[1:]), dout.dtype)
-    for image, best, d, dimage in zip(x, out, dout, dx, strict=True):
-        np.copyto(rest, d)
-        for r, q in np.ndindex(R, Q):
-            place = np.s_[:, r : r + s * P : s, q : q + s * U : s]
-            np.multiply(rest, image[place] == best, out=taken)
-            np.subtract(rest, taken, out=rest)
-            if max(R, Q) > s:  # windows overlap
-                dimage[place] += taken
-            else:
-                dimage[place] = taken
-    return dx
