@@ -11,15 +11,21 @@ import numpy as np
 from cs231n.fast_layers import (
     ConvFastCache,
     MaxPoolFastCache,
+    NormFastCache,
+    batchnorm_backward_fast,
+    batchnorm_forward_fast,
     conv_backward_fast,
     conv_forward_fast,
+    layernorm_backward_fast,
+    layernorm_forward_fast,
     max_pool_backward_fast,
     max_pool_forward_fast,
+    relu_backward_fast,
 )
 from cs231n.layers.affine import AffineCache, affine_backward, affine_forward
-from cs231n.layers.batchnorm import BatchnormCache, batchnorm_backward_alt, batchnorm_forward
-from cs231n.layers.layernorm import LayernormCache, layernorm_backward, layernorm_forward
-from cs231n.layers.relu import ReluCache, relu_backward, relu_forward
+from cs231n.layers.batchnorm import BatchnormCache
+from cs231n.layers.layernorm import LayernormCache
+from cs231n.layers.relu import ReluCache, relu_forward
 
 __all__ = [
     "affine_bn_relu_backward",
@@ -48,7 +54,7 @@ class AffineBnReluCache(NamedTuple):
     """The caches of the three layers."""
 
     affine: AffineCache
-    batchnorm: BatchnormCache
+    batchnorm: BatchnormCache | NormFastCache
     relu: ReluCache
 
 
@@ -56,7 +62,7 @@ class AffineLnReluCache(NamedTuple):
     """The caches of the three layers."""
 
     affine: AffineCache
-    layernorm: LayernormCache
+    layernorm: LayernormCache | NormFastCache
     relu: ReluCache
 
 
@@ -113,7 +119,7 @@ def affine_relu_backward(dout: np.ndarray, cache: AffineReluCache) -> tuple[np.n
     >>> affine_relu_backward(np.array([[0.5, -2.0, 7.0]]), cache)[2]
     array([ 0.5, -2. ,  0. ])
     """
-    da = relu_backward(dout, cache.relu)
+    da = relu_backward_fast(dout, cache.relu)
     return affine_backward(da, cache.affine)
 
 
@@ -142,7 +148,7 @@ def affine_bn_relu_forward(
            [1, 0]])
     """
     a, affine_cache = affine_forward(x, w, b)
-    z, batchnorm_cache = batchnorm_forward(a, gamma, beta, bn_param)
+    z, batchnorm_cache = batchnorm_forward_fast(a, gamma, beta, bn_param)
     out, relu_cache = relu_forward(z)
     return out, AffineBnReluCache(affine_cache, batchnorm_cache, relu_cache)
 
@@ -167,8 +173,8 @@ def affine_bn_relu_backward(dout: np.ndarray, cache: AffineBnReluCache) -> Gradi
     >>> abs(db).max() < 1e-12, dbeta
     (np.True_, array([-1. ,  2.5]))
     """
-    dz = relu_backward(dout, cache.relu)
-    da, dgamma, dbeta = batchnorm_backward_alt(dz, cache.batchnorm)
+    dz = relu_backward_fast(dout, cache.relu)
+    da, dgamma, dbeta = batchnorm_backward_fast(dz, cache.batchnorm)
     dx, dw, db = affine_backward(da, cache.affine)
     return dx, dw, db, dgamma, dbeta
 
@@ -197,7 +203,7 @@ def affine_ln_relu_forward(
            [0, 1, 0]])
     """
     a, affine_cache = affine_forward(x, w, b)
-    z, layernorm_cache = layernorm_forward(a, gamma, beta, ln_param)
+    z, layernorm_cache = layernorm_forward_fast(a, gamma, beta, ln_param)
     out, relu_cache = relu_forward(z)
     return out, AffineLnReluCache(affine_cache, layernorm_cache, relu_cache)
 
@@ -221,8 +227,8 @@ def affine_ln_relu_backward(dout: np.ndarray, cache: AffineLnReluCache) -> Gradi
     >>> affine_ln_relu_backward(np.array([[1.0, 2.0, 0.5], [3.0, -1.0, 4.0]]), cache)[4]
     array([ 0. , -1. ,  0.5])
     """
-    dz = relu_backward(dout, cache.relu)
-    da, dgamma, dbeta = layernorm_backward(dz, cache.layernorm)
+    dz = relu_backward_fast(dout, cache.relu)
+    da, dgamma, dbeta = layernorm_backward_fast(dz, cache.layernorm)
     dx, dw, db = affine_backward(da, cache.affine)
     return dx, dw, db, dgamma, dbeta
 
@@ -268,7 +274,7 @@ def conv_relu_backward(dout: np.ndarray, cache: ConvReluCache) -> tuple[np.ndarr
     >>> conv_relu_backward(np.array([[[[5.0, 7.0]]]]), cache)[0]
     array([[[[ 0.,  7., -7.]]]])
     """
-    da = relu_backward(dout, cache.relu)
+    da = relu_backward_fast(dout, cache.relu)
     return conv_backward_fast(da, cache.conv)
 
 
@@ -318,5 +324,5 @@ def conv_relu_pool_backward(dout: np.ndarray, cache: ConvReluPoolCache) -> tuple
     array([[[[21., 14.]]]])
     """
     dz = max_pool_backward_fast(dout, cache.pool)
-    da = relu_backward(dz, cache.relu)
+    da = relu_backward_fast(dz, cache.relu)
     return conv_backward_fast(da, cache.conv)

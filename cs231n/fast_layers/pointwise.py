@@ -67,7 +67,7 @@ def dropout_forward_fast(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray
     """
     if not _blocks.worthwhile(x) or dropout_param.get("mode") != "train":
         return dropout_forward(x, dropout_param)
-    dropout_forward(x.ravel()[:0], {**dropout_param, "rng": None})  # refuses what does not fit
+    dropout_forward(np.empty(0, x.dtype), dropout_param)  # refuses what does not fit, and draws nothing
     p, rng = x.dtype.type(dropout_param["p"]), dropout_param.get("rng")
     rng = np.random.default_rng(dropout_param.get("seed")) if rng is None else rng
 

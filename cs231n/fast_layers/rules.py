@@ -133,7 +133,7 @@ def adam_fast(
     new1, new2 = number(1 - config["beta1"]), number(1 - config["beta2"])
     root = math.sqrt(1 - config["beta2"] ** t)
     rate = number(config["learning_rate"] * root / (1 - config["beta1"] ** t))
-    epsilon = number(config["epsilon"] * root)
+    epsilon = max(number(config["epsilon"] * root), np.finfo(w.dtype).smallest_subnormal)
 
     next_w, m, v = (w, old_m, old_v) if in_place else (np.empty_like(w), np.empty_like(w), np.empty_like(w))
     for w_, dw_, old_m_, old_v_, next_w_, m_, v_, a, b in _pieces(w, dw, old_m, old_v, next_w, m, v):
