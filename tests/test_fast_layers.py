@@ -120,6 +120,18 @@ def test_an_infinite_gradient_or_entry_stays_where_it_is():
     np.testing.assert_array_equal(dx.ravel(), [0, 1.5, 0, 2, 0, 0])
 
 
+def test_a_window_with_nan_shows_it_and_its_gradient_stays_finite():
+    # a gradient that is shared among the entries equal to the maximum is 0 / 0 here: NaN equals nothing
+    x = np.array([[1.0, np.nan, 4.0, 5.0], [0.0, 2.0, 6.0, 3.0]]).reshape(1, 1, 2, 4)
+    dout = np.array([3.0, -7.0]).reshape(1, 1, 1, 2)
+    out, cache = max_pool_forward_fast(x, pool_param(2, 2, 2))
+    np.testing.assert_array_equal(out.ravel(), [np.nan, 6])
+    dx = max_pool_backward_fast(dout, cache)
+    assert dx[..., :2].sum() == 3
+    np.testing.assert_array_equal(dx[0, 0, :, 2:], [[0, 0], [-7, 0]])
+    np.testing.assert_array_equal(dx, max_pool_backward_naive(dout, max_pool_forward_naive(x, pool_param(2, 2, 2))[1]))
+
+
 @pytest.mark.parametrize("steps", [(1, 1, 1), (2, 1, 1)])
 def test_memory_layout_does_not_matter_and_nothing_is_changed(steps, rng, upstream):
     x, w, b = conv_inputs(rng, (3, 4, 8, 7), (5, 3, 2))

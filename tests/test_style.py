@@ -135,6 +135,20 @@ def imported(path: Path, whole: bool = False) -> set[str]:
 # ------------------------------------------------------------------------------------------------- traps
 
 
+def test_nothing_stands_on_what_was_taken_away() -> None:
+    """No helper of Python 2, no build tool that left the library, no shape set in place, no folder without __init__."""
+    gone = {"__builtin__", "builtins", "distutils", "future", "imp", "past", "six"}
+    for path in (ROOT / "cs231n").rglob("*.py"):
+        assert not imported(path) & gone, name_of(path)
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Assign):
+                targets = {ast.unparse(target) for target in node.targets} - {"self.shape"}
+                assert not any(target.endswith(".shape") for target in targets), (
+                    f"{name_of(path)}:{node.lineno}: reshape instead"
+                )
+        assert (path.parent / "__init__.py").is_file(), f"{name_of(path)}: its folder is no package"
+
+
 @pytest.mark.parametrize("path", TESTS, ids=name_of)
 def test_no_upstream_gradient_is_all_ones(path: Path) -> None:
     """With dout = 1 everywhere, batchnorm's dx is 0 whatever the formula: such a test proves nothing."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -205,6 +207,16 @@ def found(name: str) -> Any:
 
 
 # --------------------------------------------------------------------------------------------- names and arguments
+
+
+def test_imports_say_nothing_and_need_nothing_compiled() -> None:
+    """One process that only imports: no banner asking for a build, no warning, whatever was imported before here."""
+    modules = (
+        "classifiers data_utils fast_layers features gradient_check layer_utils layers losses optim solver vis_utils"
+    )
+    lines = "; ".join(f"import cs231n.{module}" for module in modules.split())
+    child = subprocess.run([sys.executable, "-W", "error", "-c", lines], capture_output=True, text=True, check=False)
+    assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", PRESENT)
