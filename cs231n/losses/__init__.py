@@ -1,6 +1,7 @@
 """Losses: each function returns the loss and its gradient with respect to the scores."""
 
 from cs231n.losses.binary_cross_entropy import bce_loss, bce_with_logits_loss
+from cs231n.losses.contrastive import nt_xent_loss, simclr_loss
 from cs231n.losses.kl_divergence import kl_div_loss
 from cs231n.losses.mean_squared_error import mse_loss
 from cs231n.losses.softmax import softmax_cross_entropy, softmax_loss
@@ -12,6 +13,8 @@ __all__ = [
     "bce_with_logits_loss",
     "kl_div_loss",
     "mse_loss",
+    "nt_xent_loss",
+    "simclr_loss",
     "softmax_cross_entropy",
     "softmax_loss",
     "svm_loss",
