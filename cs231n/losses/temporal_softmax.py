@@ -65,7 +65,7 @@ def temporal_softmax_loss(
     p = exps / sums
     p[rows, words] -= 1
     dx = np.zeros_like(x)
-    dx[counts] = p * (weights[:, None] / N)
+    dx[counts] = p * weights[:, None] / N
     if verbose:
         print("dx_flat: ", (N * T, V))  # noqa: T201  what `verbose` asks for
     return loss, dx
