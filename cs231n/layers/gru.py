@@ -231,9 +231,9 @@ def gru_backward(dh: np.ndarray, cache: GruCache) -> tuple[np.ndarray, np.ndarra
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(−x)) with an exponent that is never positive, so that nothing overflows; NaN stays NaN."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    """1 / (1 + exp(−x)); where the exponential overflows to infinity, the quotient is 0, as it should be."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
 
 
 def _check(x: np.ndarray, h: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, axes: str, state: str) -> None:
