@@ -93,6 +93,8 @@ def _shape(name: str, page: tree.Page) -> str:
 def _size(size: tree.Tree) -> str:
     if isinstance(size, tree.Size):
         return words.name(size.name)
+    if isinstance(size, tree.Mul):
+        return "".join(map(_size, size.factors))  # 4H
     return str(size.value) if isinstance(size, tree.Num) else "…"
 
 
@@ -201,10 +203,10 @@ def figure(page: tree.Page) -> str:
         if node.follows
     )
     return (
-        f'<figure class="graph" data-search-exclude><div class="graph__scroll" tabindex="0" role="group" '
-        f'aria-label="{escape(title)}">'
+        f'<figure class="graph" style="--width:{width:.0f}px" data-search-exclude>'
+        f'<div class="graph__scroll" tabindex="0" role="group" aria-label="{escape(title)}">'
         f'<svg viewBox="{-margin} {-margin} {width:.1f} {height:.1f}" width="{width:.0f}" height="{height:.0f}" '
-        f'style="--width:{width:.0f}px" xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title><desc>{escape(described)}</desc>'
+        f'xmlns="http://www.w3.org/2000/svg"><title>{escape(title)}</title><desc>{escape(described)}</desc>'
         f"{arrows}{boxes}</svg></div>"
         "<figcaption>Forward along the arrows. Under each quantity, the gradient that comes back to it: follow it to "
         "its formula.</figcaption></figure>"

@@ -48,6 +48,13 @@ def test_names_are_drawn_as_in_formulas():
     assert "ell" not in re.sub(r'href="#ell"', "", figure)
 
 
+def test_a_multiple_of_a_size_is_written_out():
+    front = "---\nsizes: {N: rows, H: units}\nindices: {i: N, p: 4H}\ntensors: {x: [N, 4H]}\noutput: L\n---\n"
+    text = front + r"$$ y_{ip} := x_{ip}^2 $$" + "\n\n" + r"$$ L := \sum_{i,p} y_{ip} $$"
+    found = {node.name: node for node in graph.nodes(parse_page(text, "y.md"))}
+    assert found["x"].shape == found["y"].shape == "(N, 4H)"
+
+
 def test_links_stand_on_the_page(render):
     html = render()
     for anchor in re.findall(r'xlink:href="#([\w-]+)"', html):
