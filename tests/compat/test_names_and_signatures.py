@@ -125,7 +125,6 @@ STARTER: dict[str, list[str]] = {
 #: What later chapters still bring: a whole module, or one name. A line must go when its name comes.
 OWED = {
     "captioning_solver",
-    "classifiers.cnn",
     "classifiers.rnn",
 }
 
