@@ -73,15 +73,18 @@ def load_CIFAR_batch(filename: str | Path) -> tuple[np.ndarray, np.ndarray]:
     return X.astype(np.float64), y
 
 
-def load_CIFAR10(ROOT: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def load_CIFAR10(
+    ROOT: str | Path, *, dtype: type = np.float64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Read CIFAR-10: 50000 images to train on and 10000 to test with.
 
     Args:
         ROOT: the folder that holds ``data_batch_1`` to ``data_batch_5`` and ``test_batch``, or the official archive
             ``cifar-10-python.tar.gz``. Where there is no such folder, the archive beside it is read.
+        dtype: type of the images; as np.uint8 they take an eighth of the memory.
 
     Returns:
-        Xtr: (50000, 32, 32, 3) float64 images, entries 0 to 255.
+        Xtr: (50000, 32, 32, 3) images, entries 0 to 255.
         Ytr: (50000,) int64 labels, 0 to 9.
         Xte: (10000, 32, 32, 3) images.
         Yte: (10000,) labels.
@@ -90,16 +93,12 @@ def load_CIFAR10(ROOT: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         ValueError: a file is truncated, or is something else.
         FileNotFoundError: there is no such folder or file; the message says where to put it.
     """
-    Xtr, Ytr, Xte, Yte = _cifar10(ROOT)
-    return Xtr.astype(np.float64), Ytr, Xte.astype(np.float64), Yte
-
-
-def _cifar10(root: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The same, as bytes: an eighth of the memory."""
     training = [f"data_batch_{number}" for number in range(1, 6)]
-    files = _files(root, CIFAR10, [*training, "test_batch"])
+    files = _files(ROOT, CIFAR10, [*training, "test_batch"])
     images, labels = zip(*(_batch(*files[name], "labels", 10) for name in training), strict=True)
-    return np.concatenate(images), np.concatenate(labels), *_batch(*files["test_batch"], "labels", 10)
+    Xte, Yte = _batch(*files["test_batch"], "labels", 10)
+    Xtr = np.concatenate(images)
+    return Xtr.astype(dtype, copy=False), np.concatenate(labels), Xte.astype(dtype, copy=False), Yte
 
 
 def load_CIFAR100(ROOT: str | Path, labels: str = "fine") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -152,7 +151,7 @@ def get_CIFAR10_data(
     """
     places = [place / CIFAR10.folder for place in DATASETS]
     root = next((p for p in places if p.is_dir() or p.with_name(CIFAR10.name).is_file()), places[0])
-    X, y, X_test, y_test = _cifar10(root)
+    X, y, X_test, y_test = load_CIFAR10(root, dtype=np.uint8)
     end = num_training + num_validation
     if num_training < 1 or num_validation < 0 or end > len(X):
         raise ValueError(
