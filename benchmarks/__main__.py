@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -20,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition(". ")[0] + ".")
     parser.add_argument("names", nargs="*", help="workloads (all of them if none is named)")
     parser.add_argument("--rounds", type=int, default=15, help="how often each contender runs (15)")
-    parser.add_argument("--markdown", type=Path, help="write the table there, as docs/reference/speed-table.md")
+    parser.add_argument("--page", type=Path, help="put the table there, as into docs/reference/speed.md")
     parser.add_argument("--json", type=Path, help="write every figure there")
     parser.add_argument("--list", action="store_true", help="list the workloads and stop")
     arguments = parser.parse_args()
@@ -32,13 +34,14 @@ def main() -> None:
         return
     if unknown := set(arguments.names) - set(workloads.REGISTRY):
         parser.error(f"expected names of {', '.join(workloads.REGISTRY)}, got {', '.join(sorted(unknown))}")
+    np.ones(1 << 27, np.float32)  # memory that the allocator keeps: what runs later finds it there already
     results = []
     for name in arguments.names or workloads.REGISTRY:
         results.append(workloads.run(name, arguments.rounds))
         sys.stdout.write(report.line(results[-1]) + "\n")
         sys.stdout.flush()
-    if arguments.markdown:
-        arguments.markdown.write_text(report.markdown(results, arguments.rounds), encoding="utf-8")
+    if arguments.page:
+        report.write(arguments.page, results, arguments.rounds)
     if arguments.json:
         arguments.json.write_text(report.to_json(results, arguments.rounds), encoding="utf-8")
 

@@ -91,7 +91,6 @@ class Result:
 
 def run(name: str, size: str, goals: Goals, race: Race, rounds: int) -> Result:
     """Check all contenders, then time them."""
-    np.ones(1 << 28, np.float32)  # 1 GB that the allocator keeps: what runs later finds memory that is there already
     contenders: dict[str, Callable[[], Outputs]] = {"plain": lambda: race.plain(*race.arrays)}
     if race.fast is not None:
         contenders["fast"] = lambda: race.fast(*race.arrays)

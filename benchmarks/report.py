@@ -6,6 +6,8 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,16 +29,14 @@ def machine() -> dict[str, str]:
     blas: Any = np.show_config(mode="dicts")
     blas = blas.get("Build Dependencies", {}).get("blas", {})
     found = {
-        "processor": f"{platform.machine()}, {_model()}{os.cpu_count()} cores, of which one is used",
+        "processor": f"one of {os.cpu_count()} cores ({_model()}{platform.machine()})",
         "Python": platform.python_version(),
         "NumPy": f"{np.__version__} with {blas.get('name', 'an unknown BLAS')} {blas.get('version', '')}".strip(),
     }
     for module in ("autograd", "torch"):
         try:
-            from importlib.metadata import version
-
             found[module] = version(module)
-        except ImportError:
+        except PackageNotFoundError:
             found[module] = "not installed"
     return found
 
@@ -51,35 +51,51 @@ def _model() -> str:
     return f"{names[0]}, " if names else ""
 
 
+#: Between these two lines of the page stands the table.
+MARKS = "<!-- table of python -m benchmarks -->", "<!-- end of the table -->"
+
+
+def write(page: Path, results: Sequence[Result], rounds: int) -> None:
+    """Put the table into the page, in the place of the one that stands there."""
+    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page.write_text(f"{before}{MARKS[0]}\n{markdown(results, rounds)}{MARKS[1]}{after}", encoding="utf-8")
+
+
 def markdown(results: Sequence[Result], rounds: int) -> str:
     """The table. A goal stands behind its ratio, in brackets; a goal that was missed is bold."""
     rows = [
-        "<!-- made by `python -m benchmarks --markdown`, not by hand -->",
         "",
-        "| workload | ms | of the best peer | of PyTorch | plain form | of the limit |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| workload | size | ms | of best peer | of PyTorch | plain form | of the limit |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for r in results:
-        plain = r.ratio("plain", r.best_peer)
         limit = f"{r.share():.0%} {r.limit}"
-        product = r.goals.product
-        if product is not None:
-            limit = f"{_mark(1 / r.share(), product)} {limit}"
+        if r.goals.product is not None:
+            limit = f"{_mark(r.share(), 1 / r.goals.product, least=True)} {r.limit}"
         rows.append(
-            f"| {r.name.replace('_', ' ')} {r.size} | {1e3 * r.median(r.ours):.1f} "
-            f"| {_mark(r.ratio(r.ours, r.best_peer), r.goals.peer)} {r.best_peer} "
-            f"| {_mark(r.ratio(r.ours, 'torch'), r.goals.torch)} | {plain:.2f} | {limit} |"
+            f"| {r.name.replace('_', ' ')} | {r.size} | {1e3 * r.median(r.ours):.1f} "
+            f"| {_mark(r.ratio(r.ours, r.best_peer), r.goals.peer)} "
+            f"| {_mark(r.ratio(r.ours, 'torch'), r.goals.torch)} | {r.ratio('plain', r.best_peer):.2f} | {limit} |"
         )
     about = "; ".join(f"{name} {what}" for name, what in machine().items() if name != "processor")
-    rows += ["", f"{rounds} rounds. {machine()['processor']}. {about}.", ""]
+    rows += ["", f"*{rounds} rounds on {machine()['processor']}{_load()}. {about}.*", ""]
     return "\n".join(rows)
 
 
-def _mark(ratio: float | None, goal: float) -> str:
+def _load() -> str:
+    """How much else the machine has to do; 1 is this command itself."""
+    try:
+        return f", at a load of {os.getloadavg()[0]:.1f}"
+    except (AttributeError, OSError):
+        return ""
+
+
+def _mark(ratio: float | None, goal: float, least: bool = False) -> str:
     if ratio is None:
         return "–"
-    text = f"{ratio:.2f} ({goal:.2f})"
-    return text if ratio <= goal else f"**{text}**"
+    text = f"{ratio:.0%} ({goal:.0%})" if least else f"{ratio:.2f} ({goal:.2f})"
+    return text if (ratio >= goal if least else ratio <= goal) else f"**{text}**"
 
 
 def to_json(results: Sequence[Result], rounds: int) -> str:

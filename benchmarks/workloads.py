@@ -157,7 +157,7 @@ def relu(rng: np.random.Generator) -> Race:
     return Race(
         arrays=(x, dout),
         plain=layer(layers.relu_forward, layers.relu_backward),
-        fast=layer(layers.relu_forward, fast.relu_backward_fast),
+        fast=layer(fast.relu_forward_fast, fast.relu_backward_fast),
         peers=known(plain_NumPy=peers.relu),
         torch=by_torch(lambda torch, x: torch.relu(x)),
         moved=5 * x.nbytes,

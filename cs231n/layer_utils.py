@@ -21,11 +21,12 @@ from cs231n.fast_layers import (
     max_pool_backward_fast,
     max_pool_forward_fast,
     relu_backward_fast,
+    relu_forward_fast,
 )
 from cs231n.layers.affine import AffineCache, affine_backward, affine_forward
 from cs231n.layers.batchnorm import BatchnormCache
 from cs231n.layers.layernorm import LayernormCache
-from cs231n.layers.relu import ReluCache, relu_forward
+from cs231n.layers.relu import ReluCache
 
 __all__ = [
     "affine_bn_relu_backward",
@@ -98,7 +99,7 @@ def affine_relu_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> tuple[np
     array([[1., 2., 0.]])
     """
     a, affine_cache = affine_forward(x, w, b)
-    out, relu_cache = relu_forward(a)
+    out, relu_cache = relu_forward_fast(a)
     return out, AffineReluCache(affine_cache, relu_cache)
 
 
@@ -149,7 +150,7 @@ def affine_bn_relu_forward(
     """
     a, affine_cache = affine_forward(x, w, b)
     z, batchnorm_cache = batchnorm_forward_fast(a, gamma, beta, bn_param)
-    out, relu_cache = relu_forward(z)
+    out, relu_cache = relu_forward_fast(z)
     return out, AffineBnReluCache(affine_cache, batchnorm_cache, relu_cache)
 
 
@@ -204,7 +205,7 @@ def affine_ln_relu_forward(
     """
     a, affine_cache = affine_forward(x, w, b)
     z, layernorm_cache = layernorm_forward_fast(a, gamma, beta, ln_param)
-    out, relu_cache = relu_forward(z)
+    out, relu_cache = relu_forward_fast(z)
     return out, AffineLnReluCache(affine_cache, layernorm_cache, relu_cache)
 
 
@@ -253,7 +254,7 @@ def conv_relu_forward(
     array([[[[0., 1.]]]])
     """
     a, conv_cache = conv_forward_fast(x, w, b, conv_param)
-    out, relu_cache = relu_forward(a)
+    out, relu_cache = relu_forward_fast(a)
     return out, ConvReluCache(conv_cache, relu_cache)
 
 
@@ -300,7 +301,7 @@ def conv_relu_pool_forward(
     array([[[[1.]]]])
     """
     a, conv_cache = conv_forward_fast(x, w, b, conv_param)
-    z, relu_cache = relu_forward(a)
+    z, relu_cache = relu_forward_fast(a)
     out, pool_cache = max_pool_forward_fast(z, pool_param)
     return out, ConvReluPoolCache(conv_cache, relu_cache, pool_cache)
 

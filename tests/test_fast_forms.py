@@ -152,19 +152,23 @@ def test_batch_norm_keeps_its_averages_and_its_test_mode(name, rng):
 # --------------------------------------------------------------------------------------------- ReLU and dropout
 
 
+@pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 def test_relu_gives_the_same_bits_infinities_and_nan_included(dtype):
     special = np.array([-np.inf, -1.5, -0.0, 0.0, 1e-8, 2.0, np.inf, np.nan, -np.nan], dtype)
     x, dout = (np.ascontiguousarray(a) for a in np.meshgrid(special, special))
-    cache = layers.relu_forward(x)[1]
-    wanted, got = layers.relu_backward(dout, cache), fast_layers.relu_backward_fast(dout, cache)
-    assert got.dtype == dtype
+    out, cache = layers.relu_forward(x)
+    again, fast_cache = fast_layers.relu_forward_fast(x)
+    np.testing.assert_array_equal(again, out)
+    wanted, got = layers.relu_backward(dout, cache), fast_layers.relu_backward_fast(dout, fast_cache)
+    assert again.dtype == got.dtype == dtype
     np.testing.assert_array_equal(got, wanted)
     np.testing.assert_array_equal(np.signbit(got), np.signbit(wanted))
-    turned = fast_layers.relu_backward_fast(
-        dout.T, layers.ReluCache(x.T) if hasattr(layers, "ReluCache") else type(cache)(x.T)
-    )
-    np.testing.assert_array_equal(turned, wanted.T)
+    for array in (x, dout):
+        array.flags.writeable = False
+    turned, cache = fast_layers.relu_forward_fast(x.T)
+    np.testing.assert_array_equal(turned, out.T)
+    np.testing.assert_array_equal(fast_layers.relu_backward_fast(dout.T, cache), wanted.T)
 
 
 def test_relu_of_no_and_of_one_number_and_bad_input():
@@ -174,6 +178,8 @@ def test_relu_of_no_and_of_one_number_and_bad_input():
     assert fast_layers.relu_backward_fast(np.empty((0, 3)), cache).shape == (0, 3)
     with pytest.raises(ValueError, match=r"dout of shape \(0, 3\), got \(3,\)"):
         fast_layers.relu_backward_fast(np.array([0.5, 1.0, 2.0]), cache)
+    with pytest.raises(ValueError, match="x: expected real floating-point numbers, got dtype int64"):
+        fast_layers.relu_forward_fast(np.arange(3))
 
 
 @pytest.mark.usefixtures("small_blocks")

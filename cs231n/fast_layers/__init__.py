@@ -1,7 +1,8 @@
 r"""Layers, losses and update rules once more, faster: the same numbers up to rounding, in pure NumPy.
 
 The plain functions, in `cs231n.layers`, `cs231n.losses` and `cs231n.optim`, are the formulas of the pages, line for
-line. Here the same sums are put into the order that a machine likes.
+line. Here the same sums are put into the order that a machine likes. What this gains, and why, says the page
+[Speed](../reference/speed.md).
 
 A function `…_fast` takes what the plain one takes, and the backward belongs to the forward of the same name. Small
 arrays, other types than float32 and float64, and arguments that do not fit go to the plain function.
@@ -21,7 +22,12 @@ from cs231n.fast_layers.norms import (
     spatial_groupnorm_backward_fast,
     spatial_groupnorm_forward_fast,
 )
-from cs231n.fast_layers.pointwise import dropout_backward_fast, dropout_forward_fast, relu_backward_fast
+from cs231n.fast_layers.pointwise import (
+    dropout_backward_fast,
+    dropout_forward_fast,
+    relu_backward_fast,
+    relu_forward_fast,
+)
 from cs231n.fast_layers.pooling import MaxPoolFastCache as MaxPoolFastCache
 from cs231n.fast_layers.pooling import max_pool_backward_fast, max_pool_forward_fast
 from cs231n.fast_layers.rules import adam_fast, rmsprop_fast, sgd_momentum_fast
@@ -39,6 +45,7 @@ __all__ = [
     "max_pool_backward_fast",
     "max_pool_forward_fast",
     "relu_backward_fast",
+    "relu_forward_fast",
     "rmsprop_fast",
     "sgd_momentum_fast",
     "softmax_loss_fast",

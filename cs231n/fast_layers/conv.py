@@ -156,14 +156,24 @@ def _gather(dout: np.ndarray, x: np.ndarray, w: np.ndarray, s: int, pad: int, t:
 
 
 def _scatter(dout: np.ndarray, x: np.ndarray, w: np.ndarray, s: int, pad: int, t: int) -> tuple[np.ndarray, np.ndarray]:
-    """Any stride: the gradient of the matrix of windows, added back to where the windows were."""
+    """Any stride: the gradient of the matrix of windows, added back to where the windows were.
+
+    The pixels that one entry of the kernel looks at are s apart. Sorted by their row and column modulo s they are
+    neighbours, so that each addition is one long piece of memory: `sorted_dx[c, a, b, g, h * width + v]` is the
+    gradient of pixel (s h + a, s v + b) of the padded image.
+    """
     (N, C, H, W), (F, _, R, Q) = x.shape, w.shape
-    shape = (N, C, H + 2 * pad, W + 2 * pad)
-    room, back = _Room(shape, (R, Q), s, t, x.dtype), _Room(shape, (R, Q), s, t, x.dtype)
+    A, B = H + 2 * pad, W + 2 * pad
+    room = _Room((N, C, A, B), (R, Q), s, t, x.dtype)
+    height, width = -(-A // s), -(-B // s)
     here = np.s_[:, :, pad : pad + H, pad : pad + W]
     weights = w.reshape(F, -1).T.astype(x.dtype)
     columns = np.empty(room.seen.shape, x.dtype)
-    rows = np.zeros((F, room.group, room.P, room.row), x.dtype)
+    rows = np.zeros((F, room.group, room.P, width), x.dtype)
+    sorted_dx = np.empty((C, s, s, room.group, height * width + t * (Q - 1) // s), x.dtype)
+    padded = np.zeros((room.group, C, s * height, s * width), x.dtype)
+    places = [(r, q, t * r % s, t * q % s, t * r // s * width + t * q // s) for r, q in np.ndindex(R, Q)]
+    phases = {(a, b) for _, _, a, b, _ in places}
     dx = np.empty(x.shape, x.dtype)
     dw = np.zeros((F, C * R * Q), x.dtype)
     for n in range(0, N, room.group):
@@ -171,11 +181,13 @@ def _scatter(dout: np.ndarray, x: np.ndarray, w: np.ndarray, s: int, pad: int, t
         room.images[:g][here] = x[n : n + g]
         np.copyto(columns[:, :, :, :g], room.seen[:, :, :, :g])
         rows[:, :g, :, : room.U] = dout[n : n + g].swapaxes(0, 1)
-        d = rows[:, :g].reshape(F, -1)
-        dw += d @ columns[:, :, :, :g].reshape(C * R * Q, -1).T
-        dcolumns = (weights @ d).reshape(C, R, Q, g, room.P, room.row)
-        back.memory[:g] = 0
-        for r, q in np.ndindex(R, Q):  # entries of one place of the kernel never share a pixel
-            back.seen[:, r, q, :g] += dcolumns[:, r, q]
-        dx[n : n + g] = back.images[:g][here]
+        dw += rows[:, :g, :, : room.row].reshape(F, -1) @ columns[:, :, :, :g].reshape(C * R * Q, -1).T
+        dcolumns = (weights @ rows[:, :g].reshape(F, -1)).reshape(C, R, Q, g, room.P * width)
+        sorted_dx[...] = 0
+        for r, q, a, b, start in places:  # entries of one place of the kernel never share a pixel
+            sorted_dx[:, a, b, :g, start : start + room.P * width] += dcolumns[:, r, q]
+        for a, b in phases:
+            phase = sorted_dx[:, a, b, :g, : height * width].reshape(C, g, height, width)
+            padded[:g, :, a::s, b::s] = phase.swapaxes(0, 1)
+        dx[n : n + g] = padded[:g][here]
     return dx, dw.reshape(w.shape).astype(w.dtype, copy=False)

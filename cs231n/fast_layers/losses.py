@@ -75,6 +75,7 @@ def svm_loss_fast(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     N, C = x.shape
     rows = _blocks.length(C * x.itemsize)
     ones, share = np.ones(C, x.dtype), x.dtype.type(1 / N)
+    zeros = np.zeros((rows, C), x.dtype)  # the maximum of two arrays takes a third of the time of maximum(x, 0)
     dx = np.empty(x.shape, x.dtype)
     loss = 0.0
     for i in range(0, N, rows):
@@ -84,7 +85,7 @@ def svm_loss_fast(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         level = here.reshape(-1)[right] - 1
         margins = np.subtract(here, level[:, None], out=d)
         flat[right] = 0
-        np.maximum(margins, 0, out=margins)
+        np.maximum(margins, zeros[: len(d)], out=margins)
         loss += (margins @ ones).sum(dtype=float)
         np.multiply(margins > 0, share, out=d)
         flat[right] = -(d @ ones)

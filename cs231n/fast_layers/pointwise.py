@@ -9,12 +9,39 @@ import numpy as np
 
 from cs231n.fast_layers import _blocks
 from cs231n.layers.dropout import DropoutCache, dropout_backward, dropout_forward
-from cs231n.layers.relu import ReluCache, relu_backward
+from cs231n.layers.relu import ReluCache, relu_backward, relu_forward
 
-__all__ = ["dropout_backward_fast", "dropout_forward_fast", "relu_backward_fast"]
+__all__ = ["dropout_backward_fast", "dropout_forward_fast", "relu_backward_fast", "relu_forward_fast"]
 
 #: Generators whose 32-bit numbers are the two halves of their 64-bit numbers, the lower half first.
 _HALVES = (np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
+
+
+def relu_forward_fast(x: np.ndarray) -> tuple[np.ndarray, ReluCache]:
+    r"""As `relu_forward`, with the maximum of two arrays, which takes NumPy a third of the time of `maximum(x, 0)`.
+
+    Args:
+        x: any shape.
+
+    Returns:
+        out: the shape of `x`.
+        cache: what `relu_backward_fast` needs.
+
+    Raises:
+        ValueError: as `relu_forward`.
+
+    >>> relu_forward_fast(np.array([[-1.0, 2.0, 0.0], [3.0, -4.0, 0.5]]))[0]
+    array([[0. , 2. , 0. ],
+           [3. , 0. , 0.5]])
+    """
+    if not _blocks.worthwhile(x):
+        return relu_forward(x)
+    flat, step = x.reshape(-1), _blocks.length(x.itemsize)
+    out, zeros = np.empty(x.size, x.dtype), np.zeros(step, x.dtype)
+    for i in range(0, x.size, step):
+        piece = flat[i : i + step]
+        np.maximum(piece, zeros[: len(piece)], out=out[i : i + step])
+    return out.reshape(x.shape), ReluCache(x)
 
 
 def relu_backward_fast(dout: np.ndarray, cache: ReluCache) -> np.ndarray:
@@ -25,7 +52,7 @@ def relu_backward_fast(dout: np.ndarray, cache: ReluCache) -> np.ndarray:
 
     Args:
         dout: the shape of `x`, gradient of the loss with respect to `out`.
-        cache: what `relu_forward` returned; there is nothing to gain in the forward.
+        cache: what `relu_forward_fast` returned.
 
     Returns:
         dx: the shape of `x`, gradient with respect to `x`.
@@ -38,10 +65,16 @@ def relu_backward_fast(dout: np.ndarray, cache: ReluCache) -> np.ndarray:
     array([ 0.  , -0.75,  0.  ])
     """
     (x,) = cache
-    if dout.dtype.char not in "fd" or dout.shape != x.shape or dout.ndim == 0:
+    if not _blocks.worthwhile(dout) or dout.shape != x.shape:
         return relu_backward(dout, cache)
-    bits = dout.view(f"i{dout.itemsize}")
-    return (bits * (x > 0)).view(dout.dtype)
+    whole = np.dtype(f"i{dout.itemsize}")
+    flat, bits, step = x.reshape(-1), dout.reshape(-1).view(whole), _blocks.length(dout.itemsize)
+    dx = np.empty(dout.size, whole)
+    for i in range(0, dout.size, step):
+        d = dx[i : i + step]
+        np.copyto(d, flat[i : i + step] > 0)
+        d *= bits[i : i + step]
+    return dx.view(dout.dtype).reshape(dout.shape)
 
 
 def dropout_forward_fast(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray, DropoutCache]:
@@ -76,7 +109,9 @@ def dropout_forward_fast(x: np.ndarray, dropout_param: dict) -> tuple[np.ndarray
     for i in range(0, x.size, step):
         kept = mask[i : i + step]
         _draw(rng, p, kept)
-        o = np.multiply(flat[i : i + step], kept, out=out[i : i + step])
+        o = out[i : i + step]
+        np.copyto(o, kept)  # in two steps, or NumPy makes the numbers from `kept` in a buffer, 8192 at a time
+        o *= flat[i : i + step]
         o *= scale
     return out.reshape(x.shape), DropoutCache(mask.reshape(x.shape), p, "train")
 
@@ -105,7 +140,9 @@ def dropout_backward_fast(dout: np.ndarray, cache: DropoutCache) -> np.ndarray:
     flat, kept, step, scale = dout.reshape(-1), mask.reshape(-1), _blocks.length(dout.itemsize), 1 / p
     dx = np.empty(dout.size, dout.dtype)
     for i in range(0, dout.size, step):
-        d = np.multiply(flat[i : i + step], kept[i : i + step], out=dx[i : i + step])
+        d = dx[i : i + step]
+        np.copyto(d, kept[i : i + step])
+        d *= flat[i : i + step]
         d *= scale
     return dx.reshape(dout.shape)
 
