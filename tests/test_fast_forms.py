@@ -1,5 +1,7 @@
 """The fast forms of norms, losses, ReLU, dropout and update rules give what the plain ones give."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -233,7 +235,7 @@ def test_a_loss_is_the_plain_one(loss, scale, shape, dtype, rng):
     assert got[0].dtype == dtype
     np.testing.assert_allclose(got[0], wanted[0], rtol=20 * EPSILON[dtype], atol=20 * EPSILON[dtype])
     close(got[1:], wanted[1:], 4 * EPSILON[dtype])
-    views = np.ascontiguousarray(x.T).T, np.stack([y, y], axis=1)[:, 0].astype(np.uint8)
+    views = np.ascontiguousarray(x.T).T, np.stack([y, y], axis=1).astype(np.uint64)[:, 0]
     np.testing.assert_allclose(getattr(fast_layers, f"{loss}_fast")(*views)[1], got[1], rtol=1e-6, atol=1e-9)
 
 
@@ -284,6 +286,23 @@ def test_a_rule_is_the_plain_one_over_several_steps(rule, dtype, in_place, rng):
     assert ours[1].get("t") == theirs[1].get("t")
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_in_place_also_where_there_are_no_blocks(rule, rng):
+    w, dw = rng.normal(size=(2, 7, 11))
+    plainly, wanted = getattr(optim, rule)(w, dw)
+    own, config = w.copy(), {}
+    next_w, config = getattr(fast_layers, f"{rule}_fast")(own, dw, config, in_place=True)
+    assert next_w is own
+    np.testing.assert_array_equal(own, plainly)
+    plainly, wanted = getattr(optim, rule)(plainly, dw, wanted)
+    before = [config[name] for name in RULES[rule]]
+    getattr(fast_layers, f"{rule}_fast")(own, dw, config, in_place=True)
+    np.testing.assert_array_equal(own, plainly)
+    for name, array in zip(RULES[rule], before, strict=True):
+        assert config[name] is array
+        np.testing.assert_array_equal(array, wanted[name])
+
+
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("rule", ["rmsprop", "adam"])
 def test_no_gradient_and_the_smallest_epsilon_make_no_nan(rule):
@@ -311,3 +330,19 @@ def test_a_rule_starts_without_a_state_takes_any_layout_and_names_bad_input(rule
     half = {k: v.astype(np.float16) if k in RULES[rule] else v for k, v in config.items()}
     half |= {"epsilon": 1e-3} if "epsilon" in half else {}
     assert fast_rule(w.astype(np.float16), dw.astype(np.float16), half)[0].dtype == np.float16
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_norm_holds_its_results_and_a_few_blocks_no_more(name, rng, monkeypatch):
+    monkeypatch.setattr(_blocks, "BYTES", 1 << 14)
+    shape, parameters = {"batchnorm": ((4000, 40), (40,)), "layernorm": ((4000, 40), (40,))}.get(
+        name, ((100, 4, 20, 20), (4,))
+    )
+    x, dout, gamma, beta = rng.normal(size=shape), rng.normal(size=shape), *rng.normal(size=(2, *parameters))
+    forward, backward = fast(name)
+    tracemalloc.start()
+    out, cache = forward(x, gamma, beta, *settings(name))
+    dx = backward(dout, cache)[0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - out.nbytes - dx.nbytes < x.nbytes / 4

@@ -81,7 +81,7 @@ def svm_loss_fast(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     for i in range(0, N, rows):
         here, d = x[i : i + rows], dx[i : i + rows]
         flat = d.reshape(-1)
-        right = np.arange(0, d.size, C) + y[i : i + rows]  # where the right classes stand in `flat`
+        right = np.arange(0, d.size, C) + y[i : i + rows].astype(int)  # where the right classes stand in `flat`
         level = here.reshape(-1)[right] - 1
         margins = np.subtract(here, level[:, None], out=d)
         flat[right] = 0

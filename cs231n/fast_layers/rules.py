@@ -7,7 +7,7 @@ Derivations: [Gradient descent](../optim/gradient_descent.md), [Adaptive step si
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def sgd_momentum_fast(
     array([1.375, 2.   ])
     """
     if not (config and "velocity" in config and _fit(w, dw, config["velocity"])):
-        return sgd_momentum(w, dw, config)
+        return _whole(sgd_momentum, w, dw, config, in_place)
     config.update(sgd_momentum(_none(w), _none(w), {**config, "velocity": _none(w)})[1], velocity=config["velocity"])
     learning_rate, momentum = (w.dtype.type(config[name]) for name in ("learning_rate", "momentum"))
 
@@ -79,7 +79,7 @@ def rmsprop_fast(
     array([0.5, 2.5])
     """
     if not (config and "cache" in config and _fit(w, dw, config["cache"])):
-        return rmsprop(w, dw, config)
+        return _whole(rmsprop, w, dw, config, in_place)
     config.update(rmsprop(_none(w), _none(w), {**config, "cache": _none(w)})[1], cache=config["cache"])
     number = w.dtype.type
     learning_rate, epsilon = number(config["learning_rate"]), number(config["epsilon"])
@@ -125,7 +125,7 @@ def adam_fast(
     array([0.75, 2.25])
     """
     if not (config and {"m", "v"} <= set(config) and _fit(w, dw, config["m"], config["v"])):
-        return adam(w, dw, config)
+        return _whole(adam, w, dw, config, in_place)
     old_m, old_v = config["m"], config["v"]
     config.update(adam(_none(w), _none(w), {**config, "m": _none(w), "v": _none(w)})[1])  # counts the step
     number, t = w.dtype.type, config["t"]
@@ -150,6 +150,22 @@ def adam_fast(
         b /= a
         np.subtract(w_, b, out=next_w_)
     config.update(m=m, v=v)
+    return next_w, config
+
+
+def _whole(
+    rule: Callable[..., tuple[np.ndarray, dict]], w: np.ndarray, dw: np.ndarray, config: dict | None, in_place: bool
+) -> tuple[np.ndarray, dict]:
+    """The plain rule, and its results where they are wanted."""
+    before = dict(config or {})
+    next_w, config = rule(w, dw, config)
+    if in_place:
+        w[...] = next_w
+        next_w = w
+        for name, old in before.items():
+            if isinstance(old, np.ndarray) and old.shape == w.shape:
+                old[...] = config[name]
+                config[name] = old
     return next_w, config
 
 
