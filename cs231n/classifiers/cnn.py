@@ -137,7 +137,7 @@ class ThreeLayerConvNet:
             # or one batch in double precision would turn the parameters into it
             X = X.astype(W1.dtype, copy=False)
         v, conv_cache = conv_relu_pool_forward(X, W1, b1, self.conv_param, self.pool_param)
-        h, hidden_cache = affine_relu_forward(v, W2, b2)  # flattens v, channel by channel and row by row
+        h, hidden_cache = affine_relu_forward(v, W2, b2)  # flattens v
         s, scores_cache = affine_forward(h, W3, b3)
         if y is None:
             return s
@@ -147,7 +147,7 @@ class ThreeLayerConvNet:
         loss = data_loss + reg / 2 * ((W1**2).sum() + (W2**2).sum() + (W3**2).sum())
 
         dh, dW3, db3 = affine_backward(ds, scores_cache)
-        dv, dW2, db2 = affine_relu_backward(dh, hidden_cache)  # and gives dv the shape of v again
+        dv, dW2, db2 = affine_relu_backward(dh, hidden_cache)  # as v again
         _, dW1, db1 = conv_relu_pool_backward(dv, conv_cache)
         grads: dict[str, Any] = {
             "W1": dW1 + reg * W1,
