@@ -502,7 +502,7 @@ def test_what_the_pages_say_of_the_experiments() -> None:
     ("model", "figure", "page", "least"),
     [
         ("fc", "digits", "classifiers/fc_net.md", 0.96),
-        ("cnn", "digits-cnn", "reference/cli.md", 0.98),
+        ("cnn", "digits-cnn", "classifiers/cnn.md", 0.98),
     ],
 )
 def test_a_page_shows_the_run_whose_numbers_are_in_the_book(model: str, figure: str, page: str, least: float) -> None:
