@@ -1,0 +1,140 @@
+"""What the official notebooks of 2018 to 2026 import of the course's PyTorch modules is here, with the same arguments.
+
+As `test_names_and_signatures`, for the modules that need PyTorch. They are imported inside of the tests only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+#: Module, then name and parameters of the newest starter code that has it. A name alone: nothing is said of it.
+STARTER: dict[str, list[str]] = {
+    "gan_pytorch": [
+        "ChunkSampler(num_samples, start=0)",
+        "Flatten()",
+        "Unflatten(N=-1, C=128, H=7, W=7)",
+        "bce_loss(input, target)",
+        "build_dc_classifier(batch_size)",
+        "build_dc_generator(noise_dim=96)",
+        "count_params(model)",
+        "deprocess_img(x)",
+        "discriminator(seed=None)",
+        "discriminator_loss(logits_real, logits_fake)",
+        "generator(noise_dim=96, seed=None)",
+        "generator_loss(logits_fake)",
+        "get_optimizer(model)",
+        "initialize_weights(m)",
+        "ls_discriminator_loss(scores_real, scores_fake)",
+        "ls_generator_loss(scores_fake)",
+        "preprocess_img(x)",
+        "rel_error(x, y)",
+        "run_a_gan(D, G, D_solver, G_solver, discriminator_loss, generator_loss, loader_train, show_every=250, "
+        "batch_size=128, noise_size=96, num_epochs=10)",
+        "sample_noise(batch_size, dim, seed=None)",
+    ],
+    "simclr.contrastive_loss": [
+        "compute_sim_matrix(out)",
+        "rel_error(x, y)",
+        "sim(z_i, z_j)",
+        "sim_positive_pairs(out_left, out_right)",
+        "simclr_loss_naive(out_left, out_right, tau)",
+        "simclr_loss_vectorized(out_left, out_right, tau, device='cuda')",
+    ],
+    "simclr.data_utils": [
+        "compute_test_transform()",
+        "compute_train_transform(seed=123456)",
+    ],
+    "simclr.model": ["Model(feature_dim=128)"],
+    "simclr.utils": [
+        "test(model, memory_data_loader, test_data_loader, epoch, epochs, c, temperature=0.5, k=200, device='cuda')",
+        "train(model, data_loader, train_optimizer, epoch, epochs, batch_size=32, temperature=0.5, device='cuda')",
+        "train_val(model, data_loader, train_optimizer, epoch, epochs, device='cuda')",
+    ],
+}
+
+#: How many arguments some notebook passes by position, and which by keyword.
+CALLS: dict[str, list[tuple[int, str]]] = {
+    "gan_pytorch.build_dc_generator": [(1, ""), (0, "")],
+    "gan_pytorch.generator": [(1, ""), (0, "")],
+    "gan_pytorch.run_a_gan": [(7, "num_epochs")],
+    "simclr.contrastive_loss.simclr_loss_vectorized": [(4, ""), (3, "device")],
+    "simclr.data_utils.compute_train_transform": [(0, "seed")],
+    "simclr.utils.test": [(6, "k temperature device")],
+    "simclr.utils.train": [(5, "batch_size temperature device")],
+    "simclr.utils.train_val": [(5, "device")],
+}
+
+#: Names that a notebook has only because of a star import.
+STARS: dict[str, str] = {
+    "simclr.contrastive_loss": (
+        "compute_sim_matrix rel_error sim sim_positive_pairs simclr_loss_naive simclr_loss_vectorized"
+    ),
+    "simclr.model": "Model",
+    "simclr.utils": "test train train_val",
+}
+
+#: The same, where the star itself needs torchvision.
+TORCHVISION_STARS = {"simclr.data_utils": "CIFAR10Pair compute_test_transform compute_train_transform"}
+
+NAMES = {f"{module}.{line.partition('(')[0]}": line for module, lines in STARTER.items() for line in lines}
+
+pytestmark = pytest.mark.torch
+
+
+def module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"cs231n.{name}")
+
+
+def found(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(module_of(module), attribute)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_signature_begins_as_that_of_the_starter_code(name: str) -> None:
+    starter: dict[str, Any] = {}
+    line = NAMES[name]
+    exec(f"def {line}: ...", starter)
+    expected = list(inspect.signature(starter[line.partition("(")[0]]).parameters.values())
+    thing = found(name)
+    ours = list(inspect.signature(thing.__init__ if isinstance(thing, type) else thing).parameters.values())
+    if isinstance(thing, type):
+        ours = [p for p in ours[1:] if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    assert [p.name for p in ours[: len(expected)]] == [p.name for p in expected]
+    for our, their in zip(ours, expected, strict=False):
+        assert our.kind is our.POSITIONAL_OR_KEYWORD, our
+        assert our.default == their.default, f"{our} and not {their}"
+    for extra in ours[len(expected) :]:
+        assert extra.default is not extra.empty, f"{extra} must be optional"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_arguments_of_the_notebooks_are_taken(name: str) -> None:
+    for positional, keywords in CALLS[name]:
+        inspect.signature(found(name)).bind(*range(positional), **dict.fromkeys(keywords.split()))
+
+
+@pytest.mark.parametrize("module", STARS)
+def test_a_star_import_brings_what_notebooks_expect_and_hides_nothing(module: str) -> None:
+    notebook: dict[str, Any] = {}
+    exec(f"from cs231n.{module} import *", notebook)
+    for name in STARS[module].split():
+        assert callable(notebook.get(name)), name
+    assert not {"plt", "time", "data", "np", "device", "dtype"} & set(notebook)
+
+
+@pytest.mark.parametrize("module", TORCHVISION_STARS)
+def test_a_star_import_says_what_to_install(module: str) -> None:
+    notebook: dict[str, Any] = {}
+    if find_spec("torchvision"):
+        exec(f"from cs231n.{module} import *", notebook)
+        assert set(TORCHVISION_STARS[module].split()) <= set(notebook)
+    else:
+        with pytest.raises(ImportError, match=r"pip install -e '\.\[vision\]'"):
+            exec(f"from cs231n.{module} import *", notebook)
