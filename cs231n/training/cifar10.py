@@ -27,10 +27,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "filter_size": 5,
     },
 }
-_RATES = {
-    "sgd": 0.01,
-    "momentum": 0.002,
-    "nesterov": 0.002,
+_RATES: dict[str, float] = {
+    "sgd": 0.02,
+    "momentum": 0.005,
+    "nesterov": 0.005,
     "adagrad": 0.005,
     "rmsprop": 0.0005,
     "adam": 0.001,

@@ -26,6 +26,9 @@ __all__ = ["EXPERIMENTS", "Outcome", "run"]
 Show = Callable[[str], None]
 Cells = list[tuple[str, ...]]
 
+#: Adam as the course uses it: nothing else decides how much is learnt by heart.
+PLAIN_ADAM: dict[str, Any] = {"optimizer": "adam", "learning_rate": 1e-3, "lr_decay": 1.0, "reg": 0.0}
+
 
 class Outcome(NamedTuple):
     """What an experiment found: SVG texts, tables whose first row is the header, and all numbers."""
@@ -46,7 +49,7 @@ def run(name: str, folder: Path, epochs: int | None = None, show: Show = lambda 
     """
     experiment, usual = EXPERIMENTS[name]
     found = experiment(load_digits(), epochs or usual, show)
-    files = {f"{picture}.svg": svg for picture, svg in found.pictures.items()}
+    files = {f"{drawn}.svg": svg for drawn, svg in found.pictures.items()}
     files |= {f"{table}.md": as_markdown(cells) for table, cells in found.tables.items()}
     everything = {"epochs": epochs or usual, "tables": found.tables, "numbers": found.numbers}
     files[f"{name}.json"] = json.dumps(everything, ensure_ascii=False, allow_nan=False) + "\n"
@@ -60,7 +63,7 @@ def run(name: str, folder: Path, epochs: int | None = None, show: Show = lambda 
 
 def batchnorm(data: Data, epochs: int, show: Show) -> Outcome:
     """A deep network with and without batch normalization, over scales of its first weights and over batch sizes."""
-    deep: dict[str, Any] = {"optimizer": "adam", "hidden": 50, "layers": 7, "reg": 0.0, "lr_decay": 1.0}
+    deep: dict[str, Any] = {"hidden": 50, "layers": 7, "epochs": epochs} | PLAIN_ADAM
     kinds = {"batchnorm": "with", "none": "without"}
 
     scales = [round(10 ** (power / 4), 4) for power in range(-12, 1)]
@@ -68,18 +71,14 @@ def batchnorm(data: Data, epochs: int, show: Show) -> Outcome:
     for scale in scales:
         for kind in kinds:
             show(f"weight scale {scale:g}, {kinds[kind]}")
-            by_scale[kind].append(
-                _trained(data, **deep, epochs=epochs, normalization=kind, weight_scale=scale, learning_rate=1e-3)
-            )
+            by_scale[kind].append(_trained(data, **deep, normalization=kind, weight_scale=scale))
 
     sizes = [5, 10, 50]
     by_size: dict[str, list[list[Run]]] = {kind: [] for kind in kinds}
     for size in sizes:
         for kind in kinds:
             show(f"batches of {size}, {kinds[kind]}")
-            by_size[kind].append(
-                _trained(data, **deep, epochs=epochs, normalization=kind, batch_size=size, learning_rate=1e-3)
-            )
+            by_size[kind].append(_trained(data, **deep, normalization=kind, batch_size=size))
 
     def draw_scales(axes: Sequence[Any]) -> None:
         accuracy, loss = axes
@@ -131,18 +130,13 @@ def dropout(data: Data, epochs: int, show: Show) -> Outcome:
     X, y = (array[:300] for array in data.parts["train"])
     rng = np.random.default_rng(0)
     noisy = np.where(rng.random(len(y)) < wrong, rng.integers(0, 10, len(y)), y)
+    large: dict[str, Any] = {"hidden": 200, "layers": 2, "epochs": epochs, "seeds": 3} | PLAIN_ADAM
     runs: dict[str, list[list[Run]]] = {"clean": [], "noisy": []}
     for labels, given in (("clean", y), ("noisy", noisy)):
         few_data = Data(data.name, {**data.parts, "train": (X, given)})
         for keep in keeps:
             show(f"{labels} labels, keep {keep:g}")
-            runs[labels].append(
-                _trained(
-                    few_data,
-                    **{"optimizer": "adam", "learning_rate": 1e-3, "lr_decay": 1.0, "reg": 0.0},
-                    **{"hidden": 200, "layers": 2, "dropout": keep, "epochs": epochs, "seeds": 3},
-                )
-            )
+            runs[labels].append(_trained(few_data, **large, dropout=keep))
 
     def draw(axes: Sequence[Any]) -> None:
         for plot, part in zip(axes, ("train_acc", "val_acc"), strict=True):
@@ -171,16 +165,15 @@ def dropout(data: Data, epochs: int, show: Show) -> Outcome:
 def initialisation(data: Data, epochs: int, show: Show) -> Outcome:
     """How large numbers and gradients are behind each layer of a deep network, and if it learns, for four variances."""
     units, depth, seeds = 64, 10, 5
+    deep: dict[str, Any] = {"hidden": units, "layers": depth, "seeds": seeds, "epochs": epochs}
+    deep |= {"optimizer": "momentum", "learning_rate": 0.01, "lr_decay": 1.0, "reg": 0.0}
     variances = {"1/(3D)": 1 / 3, "1/D": 1, "2/D": 2, "4/D": 4}
     forward: dict[str, list[list[float]]] = {}
     backward: dict[str, list[list[float]]] = {}
     runs: dict[str, list[Run]] = {}
     for name, factor in variances.items():
         show(f"variance {name}")
-        settings = _settings(
-            optimizer="momentum", learning_rate=0.01, hidden=units, layers=depth, reg=0.0, lr_decay=1.0,
-            weight_scale=(factor / units) ** 0.5, epochs=epochs, seeds=seeds,
-        )  # fmt: skip
+        settings = _settings(**deep, weight_scale=(factor / units) ** 0.5)
         measured = [_mean_squares(data, settings, np.random.default_rng(seed)) for seed in range(seeds)]
         forward[name], backward[name] = [a for a, _ in measured], [b for _, b in measured]
         runs[name] = train_runs(data, settings, test=False)
