@@ -66,6 +66,10 @@ def test_cross_entropy_has_a_gradient_at_zero() -> None:
     bce_loss(x, target).backward()
     np.testing.assert_allclose(x.grad.numpy() * 3, 0.5 - target.numpy())
 
+    copied = torch.zeros(3, dtype=torch.double, requires_grad=True)  # the formula of docs/errata.md
+    (copied.clamp(min=0) - copied * target + (1 + (-copied.abs()).exp()).log()).mean().backward()
+    np.testing.assert_allclose(copied.grad.numpy() * 3, 1 - target.numpy())
+
 
 @pytest.mark.torch
 def test_losses_stay_on_the_device_and_in_the_precision_of_the_scores() -> None:
