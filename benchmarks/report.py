@@ -66,15 +66,15 @@ def markdown(results: Sequence[Result], rounds: int) -> str:
     """The table. A goal stands behind its ratio, in brackets; a goal that was missed is bold."""
     rows = [
         "",
-        "| workload | size | ms | of best peer | of PyTorch | plain form | of the limit |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+        "| workload | ms | of best peer | of PyTorch | plain form | of the limit |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for r in results:
         limit = f"{r.share():.0%} {r.limit}"
         if r.goals.product is not None:
             limit = f"{_mark(r.share(), 1 / r.goals.product, least=True)} {r.limit}"
         rows.append(
-            f"| {r.name.replace('_', ' ')} | {r.size} | {1e3 * r.median(r.ours):.1f} "
+            f"| {r.name.replace('_', ' ')}<br>{r.size} | {1e3 * r.median(r.ours):.1f} "
             f"| {_mark(r.ratio(r.ours, r.best_peer), r.goals.peer)} "
             f"| {_mark(r.ratio(r.ours, 'torch'), r.goals.torch)} | {r.ratio('plain', r.best_peer):.2f} | {limit} |"
         )
@@ -94,7 +94,7 @@ def _load() -> str:
 def _mark(ratio: float | None, goal: float, least: bool = False) -> str:
     if ratio is None:
         return "–"
-    text = f"{ratio:.0%} ({goal:.0%})" if least else f"{ratio:.2f} ({goal:.2f})"
+    text = f"{ratio:.0%}\N{NO-BREAK SPACE}({goal:.0%})" if least else f"{ratio:.2f}\N{NO-BREAK SPACE}({goal:.2f})"
     return text if (ratio >= goal if least else ratio <= goal) else f"**{text}**"
 
 
