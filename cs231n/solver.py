@@ -8,7 +8,7 @@ normalization layers, they belong to what is learnt: they are kept, stored and r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -59,6 +59,7 @@ class Solver(Trainer):
         print_every: int = 10,
         verbose: bool = True,
         rng: np.random.Generator | int | None = None,
+        lr_schedule: Callable[[int], float] | None = None,
     ) -> None:
         """Check everything, copy the settings; nothing is trained yet.
 
@@ -77,6 +78,8 @@ class Solver(Trainer):
             verbose: whether there is a bar, on a terminal.
             rng: a generator or a seed; with the same seed a run gives the same numbers. NumPy's global state is never
                 used.
+            lr_schedule: a function of the number of steps made so far, for instance one of `cs231n.optim.schedules`
+                with its settings. At each step the learning rate of `optim_config` is multiplied by what it returns.
 
         Raises:
             ValueError: a setting, an array or a name does not fit.
@@ -106,6 +109,7 @@ class Solver(Trainer):
             print_every=print_every,
             verbose=verbose,
             rng=rng,
+            lr_schedule=lr_schedule,
         )
         self.num_train_samples = num_train_samples
         self.num_val_samples = num_val_samples

@@ -21,6 +21,7 @@ from cs231n import optim
 from cs231n.classifiers.fc_net import TwoLayerNet
 from cs231n.layer_utils import affine_bn_relu_backward, affine_bn_relu_forward
 from cs231n.losses import softmax_loss
+from cs231n.optim.schedules import cosine, step_decay
 from cs231n.solver import Solver
 from cs231n.training.checkpoint import load_state, save_state
 
@@ -118,6 +119,68 @@ def test_the_learning_rate_decays_after_each_epoch(data: Data) -> None:
     trained = solver(data, lr_decay=0.5, num_epochs=3)
     trained.train()
     assert {config["learning_rate"] for config in trained.optim_configs.values()} == {0.1 * 0.5**3}
+
+
+def test_a_schedule_multiplies_the_rate_of_each_step(data: Data) -> None:
+    asked: list[int] = []
+
+    def schedule(step: int) -> float:
+        asked.append(step)
+        return cosine(step, 20, warmup=3)
+
+    trained = solver(data, update_rule="sgd", lr_schedule=schedule)
+    trained.train()
+    assert asked == list(range(20))  # four epochs of five batches
+    model, again = net(), solver(data)
+    for step in range(20):
+        if step % 5 == 0:
+            order = again._batch_rng.permutation(40)
+        chosen = order[step % 5 * 8 :][:8]
+        loss, grads = model.loss(data["X_train"][chosen], data["y_train"][chosen])
+        assert trained.loss_history[step] == pytest.approx(loss, rel=1e-9)
+        rate = 0.1 * cosine(step, 20, warmup=3)
+        model.params = {name: w - rate * grads[name] for name, w in model.params.items()}
+    assert all(config["learning_rate"] == 0.1 for config in trained.optim_configs.values())  # nothing compounds
+
+
+def test_the_decay_of_the_course_is_a_staircase(data: Data) -> None:
+    decayed = solver(data, lr_decay=0.5)
+    scheduled = solver(data, lr_schedule=lambda step: step_decay(step, every=5, factor=0.5))
+    decayed.train()
+    scheduled.train()
+    np.testing.assert_allclose(scheduled.loss_history, decayed.loss_history, rtol=1e-12)
+    both = solver(data, lr_decay=0.5, lr_schedule=lambda step: step_decay(step, every=5, factor=0.5))
+    quarter = solver(data, lr_decay=0.25)
+    both.train()
+    quarter.train()
+    np.testing.assert_allclose(both.loss_history, quarter.loss_history, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rule", optim.__all__)
+def test_a_schedule_of_ones_changes_nothing(data: Data, rule: str) -> None:
+    plain, scheduled = (solver(data, update_rule=rule, lr_schedule=s) for s in (None, lambda step: 1.0))
+    plain.train()
+    scheduled.train()
+    assert plain.loss_history == scheduled.loss_history
+
+
+def test_a_schedule_goes_on_where_a_checkpoint_was_written(data: Data, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"lr_schedule": lambda step: cosine(step, 20, warmup=3), "update_rule": "adam"}
+    whole = solver(data, **settings)
+    whole.train()
+    solver(data, **settings, num_epochs=2, checkpoint_name=tmp_path / "run").train()
+    resumed = solver(data, **settings, rng=99)
+    resumed.load_checkpoint(tmp_path / "run_epoch_2.npz")
+    resumed.train()
+    assert resumed.loss_history == whole.loss_history
+
+
+@pytest.mark.parametrize("factor", [-0.1, float("nan"), float("inf")])
+def test_a_factor_that_cannot_be_one_is_named_and_no_step_is_taken(data: Data, factor: float) -> None:
+    stopped = solver(data, lr_schedule=lambda step: 1.0 if step < 2 else factor)
+    with pytest.raises(ValueError, match=f"lr_schedule: expected a finite factor >= 0, got {factor} at step 2"):
+        stopped.train()
+    assert len(stopped.loss_history) == 2
 
 
 def test_an_epoch_goes_through_every_example_once(data: Data) -> None:
@@ -464,6 +527,10 @@ def test_what_cannot_be_kept_is_named(state: dict[str, Any], message: str, tmp_p
         ({"num_epochs": -1}, "num_epochs >= 0, got -1"),
         ({"print_every": 0}, "print_every >= 1, got 0"),
         ({"num_val_samples": 0}, "num_val_samples >= 1, got 0"),
+        (
+            {"optim_config": {}, "lr_schedule": lambda step: 1.0},
+            "lr_schedule: expected a learning_rate in optim_config",
+        ),
     ],
 )
 def test_bad_settings_are_named(data: Data, settings: dict[str, Any], message: str) -> None:

@@ -56,6 +56,7 @@ class Trainer:
         print_every: int,
         verbose: bool,
         rng: np.random.Generator | int | None,
+        lr_schedule: Callable[[int], float] | None = None,
     ) -> None:
         for name, value, least in (
             ("batch_size", batch_size, 1),
@@ -66,11 +67,14 @@ class Trainer:
                 raise ValueError(f"expected {name} >= {least}, got {value}")
         if update_rule not in optim.__all__:
             raise ValueError(f"update_rule: expected one of {', '.join(optim.__all__)}, got {update_rule!r}")
+        if lr_schedule is not None and "learning_rate" not in (optim_config or {}):
+            raise ValueError("lr_schedule: expected a learning_rate in optim_config to be multiplied, got none")
 
         self.model = model
         self.update_rule: Rule = getattr(optim, update_rule)
         self.optim_config = copy.deepcopy(dict(optim_config or {}))
         self.lr_decay = lr_decay
+        self.lr_schedule = lr_schedule
         self.batch_size = batch_size
         self.num_epochs = num_epochs
         self.checkpoint_name = checkpoint_name
@@ -150,12 +154,28 @@ class Trainer:
         """One update. All parameters change at once at the end, so that Ctrl-C never leaves half a step."""
         loss, grads = self.model.loss(*batch)
         rule = _FAST.get(self.update_rule, self.update_rule)
+        factor = self._factor()
         params, configs = {}, {}
         for name, w in self.model.params.items():
             config = copy.copy(self.optim_configs[name])  # a rule may write into it
-            params[name], configs[name] = rule(w, grads[name], config)
+            if factor is None:
+                params[name], configs[name] = rule(w, grads[name], config)
+                continue
+            rate = config["learning_rate"]
+            params[name], config = rule(w, grads[name], config | {"learning_rate": rate * factor})
+            configs[name] = config | {"learning_rate": rate}  # the next factor is on the same rate
         self.model.params, self.optim_configs = params, configs
         self.loss_history.append(float(loss))
+
+    def _factor(self) -> float | None:
+        """What the schedule says for the step to come; None without one."""
+        if self.lr_schedule is None:
+            return None
+        step = len(self.loss_history)  # which a checkpoint brings back
+        factor = self.lr_schedule(step)
+        if not 0 <= factor < np.inf:
+            raise ValueError(f"lr_schedule: expected a finite factor >= 0, got {factor} at step {step}")
+        return factor
 
     def _keep_as_best(self) -> None:
         self.best_params: dict[str, np.ndarray] = copy.deepcopy(self.model.params)
