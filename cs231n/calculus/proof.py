@@ -12,6 +12,11 @@ from cs231n.calculus.rewriting import replace_atoms
 from cs231n.calculus.system import System
 from cs231n.calculus.zero import is_zero
 
+#: How often an adjoint that stands on later ones of its kind is opened in one proof.
+MOST_STEPS = 2
+#: And how long the difference may be, spelt out, to be opened further with such an adjoint in it.
+MOST_LETTERS = 12_000
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -38,7 +43,7 @@ class Given:
     facts: tuple[tuple[Poly, bool], ...] = ()
 
 
-def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given()) -> Proof:
+def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given(), steps: int = MOST_STEPS) -> Proof:
     """Is left = right? Named quantities stay names first and are opened one at a time, only while needed.
 
     Args:
@@ -46,6 +51,7 @@ def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given())
         left: one side, in normal form.
         right: the other side.
         given: what holds in the case at hand.
+        steps: how often an adjoint that stands on later ones of its kind may be opened.
     """
     with using(system.context):
         opened: list[str] = []
@@ -53,12 +59,17 @@ def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given())
             p = _in_the_case(system.context, left - right, given)
             while not is_zero(p):
                 name = system.next_name(p)
+                if name is not None and system.recursive(name) and opened:
+                    # it leads to later ones of its kind without end: perhaps those that are left fall out by themselves
+                    if (found := _with_the_others(system, p, given)) is not None:
+                        opened += found
+                        break
+                    if opened.count(name) >= steps or len(p.key) > MOST_LETTERS:
+                        name = None
                 if name is None:
                     return Proof(False, reason="the difference does not normalise to 0")
                 opened.append(name)
-                facts = tuple((system.unfold(f, name), strict) for f, strict in given.facts)
-                given = Given(given.values, facts)
-                p = _in_the_case(system.context, system.unfold(p, name), given)
+                p, given = _opened(system, p, given, name)
         except Undecided as reason:
             return Proof(False, reason=str(reason))
         except RecursionError:
@@ -66,6 +77,24 @@ def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given())
         finally:
             system.context.facts = []
         return Proof(True, tuple(sorted(system.context.used)), tuple(opened))
+
+
+def _opened(system: System, p: Poly, given: Given, name: str) -> tuple[Poly, Given]:
+    """p, and what is given, with a name opened."""
+    facts = tuple((system.unfold(f, name), strict) for f, strict in given.facts)
+    given = Given(given.values, facts)
+    return _in_the_case(system.context, system.unfold(p, name), given), given
+
+
+def _with_the_others(system: System, p: Poly, given: Given) -> list[str] | None:
+    """The names whose definitions show that p is 0, if they do and the adjoints that have no end stay as they are."""
+    opened: list[str] = []
+    while len(p.key) <= MOST_LETTERS and (name := system.next_name(p, endless=False)) is not None:
+        opened.append(name)
+        p, given = _opened(system, p, given, name)
+        if is_zero(p):
+            return opened
+    return None
 
 
 def _in_the_case(context: Context, p: Poly, given: Given) -> Poly:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cs231n.calculus import rules
-from cs231n.calculus.algebra import UNIT, ZERO, Base, Poly, Undecided, Var
+from cs231n.calculus.algebra import ONE, UNIT, ZERO, Base, Number, Poly, Undecided, Var
 from cs231n.calculus.bounds import lower, size_nonneg
 from cs231n.calculus.context import Context, current, recording
 from cs231n.calculus.derivatives import differentiate
@@ -19,7 +20,8 @@ class Defined:
     """``name[params] := value``; in the value, earlier names stay names. ``used``: the hypotheses it rests on.
 
     A recurrence has a ``start``, its value where the parameter number ``axis`` is 0; elsewhere ``value`` holds, which
-    may read the name itself one step earlier.
+    may read the name itself one step earlier. Other lines that stand on earlier entries of themselves, through
+    recurrences, also have an ``axis``: it counts the time.
     """
 
     base: Base
@@ -27,7 +29,7 @@ class Defined:
     value: Poly
     used: frozenset[str] = frozenset()
     start: Poly | None = None
-    axis: int = 0
+    axis: int | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -58,6 +60,13 @@ class System:
         self.bases[line.base.name] = line.base
         self.defined[line.base.name] = line
 
+    def arrange(self, names: list[str]) -> None:
+        """Put the latest definitions in this order: of those that stand on each other, what is read at the same time
+        comes before what reads it.
+        """
+        lines = {name: self.defined.pop(name) for name in names}
+        self.defined |= lines
+
     def entry(self, name: str, subs: tuple[Poly, ...] = ()) -> Poly:
         return rules.entry(self.bases[name], subs)
 
@@ -65,12 +74,18 @@ class System:
 
     def partial(self, of: str, of_subs: tuple[Poly, ...], wrt: str, wrt_subs: tuple[Poly, ...]) -> Poly:
         """∂of/∂wrt on of's own line, everything else named on it held fixed."""
-        line = self.defined[of]
-        if line.start is not None:
-            raise Undecided(f"derivatives of the recurrence {of} are not known yet")
+        line, value = self.defined[of], _case(self.defined[of], of_subs)
+        if value is None:
+            raise Undecided(f"it is not known which line of the recurrence {of} holds here")
+        if of == wrt and not self._one_step_back(line, of_subs, wrt_subs):
+            raise Undecided(f"{of} stands on {of} one step earlier: only by that entry is it differentiated here")
         at = self._params(wrt)
-        slope = differentiate(line.value, wrt, at)
+        slope = differentiate(value, wrt, at)
         return substitute(slope, dict(zip(line.params + at, of_subs + wrt_subs, strict=True)))
+
+    @staticmethod
+    def _one_step_back(line: Defined, subs: tuple[Poly, ...], earlier: tuple[Poly, ...]) -> bool:
+        return line.axis is not None and subs[line.axis] - earlier[line.axis] == UNIT
 
     def total(self, of: str, of_subs: tuple[Poly, ...], wrt: str, wrt_subs: tuple[Poly, ...]) -> Poly:
         """d of/d wrt through all definitions: the direct partial, and the chain rule over what of stands on."""
@@ -83,8 +98,8 @@ class System:
             return self._totals[of, wrt]
         line, at = self.defined[of], self._params(wrt)
         for name in (of, wrt):  # what is earlier in time also acts through what is later
-            if name in self.defined and self.defined[name].start is not None:
-                raise Undecided(f"derivatives through the recurrence {name} are not known yet")
+            if name in self.defined and self.defined[name].axis is not None:
+                raise Undecided(f"total derivatives through the recurrence {name} are not known yet")
         with recording() as used:
             out = differentiate(line.value, wrt, at)
             for via in self.defined:
@@ -114,14 +129,18 @@ class System:
                 raise Undecided(f"{name} is on no path to the output")
             shape = self.bases[name].shape
             draws = frozenset().union(*(b.draws for b in self.bases.values()))
-            self.bases[adjoint_name] = Base(adjoint_name, shape, zero_outside=False, generic=False, draws=draws)
+            self.bases[adjoint_name] = Base(adjoint_name, shape, generic=False, draws=draws)
         return self.entry(adjoint_name, subs)
 
     def reaches_output(self, name: str) -> bool:
         if name not in self._reaching:
-            self._reaching[name] = any(name == o for o, _ in self.outputs) or any(
-                c != name and name in d.names and self.reaches_output(c) for c, d in self.defined.items()
-            )
+            self._reaching[name] = False  # for a circle through time, until another way is found
+            reached = [c for c, d in self.defined.items() if c != name and name in d.names and self.reaches_output(c)]
+            if reached or any(name == o for o, _ in self.outputs):
+                self._reaching[name] = True
+            else:
+                del self._reaching[name]
+                return False
         return self._reaching[name]
 
     def _adjoint_line(self, name: str) -> Defined:
@@ -136,27 +155,62 @@ class System:
             for consumer, line in self.defined.items():
                 if name not in line.names or not self.reaches_output(consumer):
                     continue
-                if line.start is not None:
-                    raise Undecided(f"derivatives through the recurrence {consumer} are not known yet")
-                middle = self._params(consumer)
-                subs = tuple(map(rules.variable, middle))
-                value = substitute(line.value, dict(zip(line.params, subs, strict=True)))
-                term = rules.multiply(self.adjoint(consumer, subs), differentiate(value, name, at))
-                out = out + rules.sum_over(term, *middle)
+                for middle, subs, value in self._lines(line):
+                    value = substitute(value, dict(zip(line.params, subs, strict=True)))
+                    term = rules.multiply(self.adjoint(consumer, subs), differentiate(value, name, at))
+                    out = out + rules.sum_over(term, *middle)
                 used |= line.used
-        return Defined(base, at, out, frozenset(used))
+        return Defined(base, at, out, frozenset(used), axis=self.defined[name].axis if name in self.defined else None)
+
+    def _lines(self, line: Defined) -> Iterator[tuple[tuple[Var, ...], tuple[Poly, ...], Poly]]:
+        """Which entries a line defines, as indices and the subscripts made of them, and their value.
+
+        A recurrence has two lines. One defines the entries at time 0, the other those at s + 1 for s = 0 … T − 1.
+        """
+        middle = self._params(line.base.name)
+        subs = tuple(map(rules.variable, middle))
+        if line.start is None:
+            yield middle, subs, line.value
+            return
+        k = line.axis
+        assert k is not None
+        yield middle[:k] + middle[k + 1 :], (*subs[:k], ZERO, *subs[k + 1 :]), line.start
+        step = rules.fresh(Var("~", middle[k].size - UNIT))
+        later = rules.variable(step) + UNIT
+        yield (*middle[:k], step, *middle[k + 1 :]), (*subs[:k], later, *subs[k + 1 :]), line.value
 
     # -------------------------------------------------------------------------------------------------- unfolding
 
-    def next_name(self, p: Poly) -> str | None:
-        """The name to open next: the adjoint furthest upstream, or else the quantity furthest downstream."""
-        order = list(self.defined)
-        position = {n: k for k, n in enumerate(order)}
-        adjoints = [n for n in p.names if n.startswith(ADJOINT)]
-        if adjoints:
-            return min(adjoints, key=lambda n: (position.get(n[len(ADJOINT) :], -1), n))
-        named = [n for n in p.names if n in position and self._opens(n, p)]
-        return max(named, key=lambda n: position[n]) if named else None
+    def next_name(self, p: Poly, endless: bool = True) -> str | None:
+        """The name to open next: the adjoint furthest upstream, or else the quantity furthest downstream.
+
+        Of adjoints that stand on each other through time the earliest is opened: it leads to later ones only.
+
+        Args:
+            p: what the name is to be found in.
+            endless: may it be such an adjoint?
+        """
+        position = {n: k for k, n in enumerate(self.defined)}
+        adjoints = [n for n in p.names if n.startswith(ADJOINT) and (endless or not self.recursive(n))]
+        if not adjoints:
+            named = [n for n in p.names if n in position and self._opens(n, p)]
+            return max(named, key=lambda n: position[n]) if named else None
+        first = min(adjoints, key=lambda n: (position.get(n[len(ADJOINT) :], -1), n))
+        if not self.recursive(first):
+            return first
+        return min(filter(self.recursive, adjoints), key=lambda n: (self._earliest(n, p), position[n[len(ADJOINT) :]]))
+
+    def recursive(self, name: str) -> bool:
+        """Is it the adjoint of a quantity that stands on earlier entries of itself? Then it stands on later ones."""
+        line = self.defined.get(name[len(ADJOINT) :]) if name.startswith(ADJOINT) else None
+        return line is not None and line.axis is not None
+
+    def _earliest(self, adjoint: str, p: Poly) -> Number:
+        """The least of the times at which it is read, as far as they are numbers: 1 for t + 1."""
+        axis = self.defined[adjoint[len(ADJOINT) :]].axis
+        assert axis is not None
+        entries = (a for a in all_atoms(p) if a.kind == "entry" and a.data[0].name == adjoint)
+        return min(a.data[1][axis].terms.get(ONE, 0) for a in entries)
 
     def _opens(self, name: str, p: Poly) -> bool:
         """Can an entry of the name be opened? One of a recurrence only at time 0 or at a time that is surely later."""
@@ -168,17 +222,21 @@ class System:
 
     def unfold(self, p: Poly, name: str) -> Poly:
         """Put a name's definition in its place, with the indicator of being in range where that is not sure."""
+        earliest = None
         if name.startswith(ADJOINT):
             v = name[len(ADJOINT) :]
             if v not in self._adjoint_lines:
                 self._adjoint_lines[v] = self._adjoint_line(v)
             line = self._adjoint_lines[v]
+            earliest = self._earliest(name, p) if self.recursive(name) and name in p.names else None
         else:
             line = self.defined[name]
 
         current().used |= line.used
 
         def opened(base: Base, subs: tuple[Poly, ...]) -> Poly | None:
+            if earliest is not None and subs[line.axis].terms.get(ONE, 0) != earliest:  # type: ignore[index]
+                return None
             value = _case(line, subs)
             if value is None:
                 return None
@@ -192,6 +250,7 @@ def _case(line: Defined, subs: tuple[Poly, ...]) -> Poly | None:
     """The formula that holds at these subscripts; None where it cannot be told which line of a recurrence does."""
     if line.start is None:
         return line.value
+    assert line.axis is not None
     time = subs[line.axis]
     if not time.terms:
         return line.start

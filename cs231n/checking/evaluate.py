@@ -170,6 +170,10 @@ class Formulas:
             grown = bool(more)
         return frozenset(found)
 
+    def recursive(self, name: str) -> bool:
+        """Do entries of the name stand on other entries of it?"""
+        return name in self.page.definitions and self.page.definitions[name].clock is not None
+
     def downstream(self, name: str) -> frozenset[str]:
         """``name`` and all named quantities that depend on it (one that holds a derivative may depend on anything)."""
         if name not in self._downstream:
@@ -328,13 +332,14 @@ class Evaluator:
         rank = len(self._shape(of))
         if kind == "d":
             rows = self._seeded(wrt)["tables"][of]
-        elif of == wrt:
-            rows = self._seeded(wrt)["tables"][wrt]
-        elif of in self.formulas.definitions:
+        elif of in self.formulas.definitions and (of != wrt or self.formulas.recursive(of)):
             space = dict(self.numbers.with_duals()) | self._basis
             space |= {f"t_{identifier(n)}": table for n, table in self._tables.items()}
             space[f"t_{identifier(wrt)}"] = self._seeds(wrt)
-            rows = Table(of, self._shape(of), self._deferred(self.formulas.definitions[of], space, dual=True))
+            line = self._deferred(self.formulas.definitions[of], space, dual=True)
+            rows = Table(of, self._shape(of), line if of != wrt else lambda *key: line(*key) + self._variable(key))
+        elif of == wrt:
+            rows = self._seeds(wrt)
         else:
             rows = self._tables[of]
 
@@ -353,6 +358,9 @@ class Evaluator:
                 entry = self._deferred(self.formulas.definitions[other], space, dual=True)
                 tables[other] = Table(other, self._shape(other), entry)
             tables[name] = self._seeds(name)
+            if self.formulas.recursive(name):  # later entries stand on earlier ones: what each is made of counts too
+                line = self._deferred(self.formulas.definitions[name], space, dual=True)
+                tables[name] = Table(name, self._shape(name), lambda *key: line(*key) + self._variable(key))
             space |= {f"t_{identifier(n)}": table for n, table in tables.items()}
             self._dual[name] = {"tables": tables}
         return self._dual[name]
@@ -360,8 +368,12 @@ class Evaluator:
     def _seeds(self, name: str) -> Table:
         if name not in self._tables or name in self.formulas.labels:
             raise EvaluationError(f"nothing can be differentiated by {name}: it is no real quantity with a value")
-        plain, one = self._tables[name], self.numbers.make(1)
-        return Table(name, plain.shape, lambda *key: Dual(plain[key], {key: one}))
+        plain = self._tables[name]
+        return Table(name, plain.shape, lambda *key: plain[key] + self._variable(key))
+
+    def _variable(self, key: Key) -> Dual:
+        """0, and how it moves when the entry at ``key`` does."""
+        return Dual(self.numbers.make(0), {key: self.numbers.make(1)})
 
     # ---------------------------------------------------------------------------------------- expectations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from cs231n.pages import matrix, ranges
+from cs231n.pages import clocks, matrix, ranges
 from cs231n.pages import surface as s
 from cs231n.pages import tree as t
 from cs231n.pages.elaborate import Elaborator
@@ -299,28 +299,18 @@ class Definitions:
 
     def in_order(self) -> dict[str, t.Definition]:
         """The definitions, each after those it uses."""
-        done: dict[str, t.Definition] = {}
-        open_: list[str] = []
-
-        def visit(name: str) -> None:
-            if name in done:
-                return
-            one = self.defining[name]
-            assert one.definition is not None
-            if name in open_:
-                side = one.sentence.sides[0]
-                circle = " → ".join([*open_[open_.index(name) :], name])
-                raise one.sentence.snippet.error(f"{name} is defined by itself ({circle})", side.start, side.end)
-            open_.append(name)
-            for used in self.uses(one.definition.value):
-                if used != name or one.time is None:
-                    visit(used)
-            open_.pop()
-            done[name] = one.definition
-
-        for name in self.defining:
-            visit(name)
-        return done
+        read = {name: one.definition for name, one in self.defining.items() if one.definition is not None}
+        try:
+            ordered, recursive = clocks.in_order(read, self.uses)
+        except clocks.Circle as circle:
+            sentence = self.defining[circle.names[0]].sentence
+            side = sentence.sides[0]
+            why = f": {circle.why}" if circle.why else ""
+            message = f"{circle.names[0]} is defined by itself ({' → '.join(circle.names)}){why}"
+            raise sentence.snippet.error(message, side.start, side.end) from None
+        for name in recursive:
+            self.defining[name].definition = ordered[name]
+        return ordered
 
     def of(self, sentence: Sentence) -> t.Definition:
         """The definition that a sentence begins with."""
@@ -332,9 +322,13 @@ class Definitions:
     def check_derivatives(self, definitions: dict[str, t.Definition]) -> None:
         """A derivative along no path would be 0, and nobody writes that on purpose."""
         own = {name: {n.name for n in d.value.walk() if isinstance(n, t.Entry)} for name, d in definitions.items()}
-        reach: dict[str, set[str]] = {}
-        for name in definitions:  # in order: what a definition uses comes before it
-            reach[name] = set(own[name]).union(*(reach.get(used, set()) for used in own[name]))
+        reach = {name: set(used) for name, used in own.items()}
+        grown = True
+        while grown:  # not one pass: recurrences may stand on each other
+            before = {name: len(found) for name, found in reach.items()}
+            for found in reach.values():
+                found.update(*(reach.get(used, set()) for used in list(found)))
+            grown = any(len(found) > before[name] for name, found in reach.items())
         for snippet, one in self.derivatives:
             span = one.start, one.end
             if one.kind == "gradient":

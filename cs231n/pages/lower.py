@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import groupby
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Base, Moments, Poly, Undecided, Var
 from cs231n.calculus.context import recording, using
 from cs231n.calculus.proof import Given
+from cs231n.calculus.rewriting import substitute
 from cs231n.calculus.system import Defined, System
 from cs231n.calculus.zero import quotient_sign
 from cs231n.pages import tree as t
@@ -31,8 +33,8 @@ class Lowering:
         self.system = System()
         with using(self.system.context):
             self._declare()
-            for definition in page.definitions.values():
-                self._define(definition)
+            for through_time, run in groupby(page.definitions.values(), key=lambda d: d.clock is not None):
+                self._define_all(list(run), through_time)
             for condition in page.declarations.assume:
                 if isinstance(condition, t.Relation):
                     self._assume(condition)
@@ -102,9 +104,6 @@ class Lowering:
 
     def _define(self, definition: t.Definition) -> None:
         params = {p.name: rules.fresh(self.index(p)) for p in definition.params}
-        if definition.time is not None:
-            self._define_recurrence(definition, params)
-            return
         with recording() as used:
             value = self.lower(definition.value, params)
         shape = tuple(v.size for v in params.values())
@@ -118,21 +117,31 @@ class Lowering:
             smooth=rules.smooth(value),
             draws=value.draws,
         )
-        self.system.define(Defined(base, tuple(params.values()), value, frozenset(used)))
+        self.system.define(Defined(base, tuple(params.values()), value, frozenset(used), axis=definition.axis))
 
-    def _define_recurrence(self, definition: t.Definition, params: dict[str, Var]) -> None:
-        name, axis = definition.name, definition.axis
-        assert axis is not None
-        sign = self.signs.of_name(name)
-        shape = tuple(v.size for v in params.values())
-        base = Base(name, shape, sign, zero_outside=False, generic=False)
-        self.system.bases[name] = base  # its step reads it
+    def _define_all(self, definitions: list[t.Definition], through_time: bool) -> None:
+        """Lines that, through time, may stand on each other: a recurrence has to be known before its step is read."""
+        recurrences = [d for d in definitions if d.time is not None]
+        for d in recurrences:
+            shape, sign = self._sizes(tuple(p.size for p in d.params)), self.signs.of_name(d.name)
+            self.system.bases[d.name] = Base(d.name, shape, sign, zero_outside=False, generic=False, smooth=False)
+        for d in definitions:
+            if d.time is None:
+                self._define(d)
+        for d in recurrences:
+            self._define_recurrence(d)
+        if through_time:
+            self.system.arrange([d.name for d in definitions])
+
+    def _define_recurrence(self, definition: t.Definition) -> None:
+        name, base = definition.name, self.system.bases[definition.name]
+        params = {p.name: rules.fresh(self.index(p)) for p in definition.params}
         first, later = definition.cases
         with recording() as used:
             start, step = self.lower(first, params), self.lower(later, params)
         if start.draws or step.draws:
             raise Undecided(f"the recurrence {name} is random: expectations of recurrences are not known yet")
-        self.system.define(Defined(base, tuple(params.values()), step, frozenset(used), start, axis))
+        self.system.define(Defined(base, tuple(params.values()), step, frozenset(used), start, definition.axis))
 
     # ------------------------------------------------------------------------------------------ sizes and indices
 
@@ -185,10 +194,11 @@ class Lowering:
                 return rules.sum_over(go(body, {**scope, index.name: v}), v)
             case t.SumTo(index, low, high, body):
                 v = rules.fresh(self.index(index))
-                at = rules.variable(v)
-                above, below = at - go(low, scope), go(high, scope) - at
-                within = rules.multiply(rules.nonneg(above), rules.nonneg(below))
-                return rules.sum_over(rules.multiply(within, go(body, {**scope, index.name: v})), v)
+
+                def summand(at: Poly) -> Poly:
+                    return substitute(go(body, {**scope, index.name: v}), {v: at})
+
+                return rules.sum_between(summand, v, go(low, scope), go(high, scope))
             case t.Extremum(fn, index, body):
                 v = rules.fresh(self.index(index))
                 inner = go(body, {**scope, index.name: v})

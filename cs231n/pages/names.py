@@ -50,11 +50,10 @@ class Names:
         return self.shape_of(name)
 
     def random(self, definitions: Mapping[str, t.Definition]) -> set[str]:
-        """The random tensors and, of definitions in their order, those that depend on one outside expectations."""
+        """The random tensors and the defined names that depend on one outside expectations."""
         found = {name for name, tensor in self.tensors.items() if tensor.random is not None}
-        for name, definition in definitions.items():
-            if is_random(definition.value, found):
-                found.add(name)
+        while more := {name for name, d in definitions.items() if name not in found and is_random(d.value, found)}:
+            found |= more  # not one pass: recurrences may stand on each other
         return found
 
     def gradient(self, name: str) -> str | None:

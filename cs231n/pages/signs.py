@@ -75,12 +75,15 @@ class Signs:
 
     def _by_induction(self, name: str) -> str:
         """The sign that a recurrence has at time 0 and keeps in its step."""
+        known = dict(self._names)  # what is found meanwhile rests on the hypothesis, and must not stay
+        found = UNKNOWN
         for sign, allowed in ((POSITIVE, (POSITIVE,)), (NONNEGATIVE, (POSITIVE, NONNEGATIVE))):
-            self._names[name] = sign
+            self._names = {**known, name: sign}
             if all(self.of(case) in allowed for case in self.page.definitions[name].cases):
-                return sign
-        self._names[name] = UNKNOWN
-        return UNKNOWN
+                found = sign
+                break
+        self._names = {**known, name: UNKNOWN}
+        return found
 
     def of(self, x: t.Tree) -> str:
         """'positive', 'negative', 'nonnegative', 'nonpositive', 'nonzero' or '' (cannot be told)."""

@@ -305,17 +305,21 @@ class Definition:
 
     A recurrence has a ``time`` among its parameters. Its value has two cases: one for time 0, and one for all other
     times, which may read the name itself one step earlier.
+
+    ``clock`` is the parameter that counts time in a line which, through recurrences, stands on earlier entries of
+    itself: the ``time`` of a recurrence, and of the gates of an LSTM, which stand on h and which h stands on.
     """
 
     name: str
     params: tuple[Index, ...]
     value: Tree
     time: Index | None = None
+    clock: Index | None = None
 
     @property
     def axis(self) -> int | None:
-        """Which of the parameters is the time of the recurrence."""
-        return None if self.time is None else [p.name for p in self.params].index(self.time.name)
+        """Which of the parameters is its clock."""
+        return None if self.clock is None else [p.name for p in self.params].index(self.clock.name)
 
     @property
     def cases(self) -> tuple[Tree, Tree]:

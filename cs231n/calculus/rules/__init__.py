@@ -65,6 +65,7 @@ from cs231n.calculus.rules.sums import (
     open_sum,
     separate_sums,
     short_range,
+    sum_between,
     sum_of_a_constant,
     sum_over,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "softplus",
     "solve",
     "step",
+    "sum_between",
     "sum_of_a_constant",
     "sum_over",
     "symbolic_power",

@@ -73,12 +73,17 @@ def _less(bound: Poly | None) -> Poly | None:
 
 @rule
 def in_range(e: Poly, n: Poly) -> Poly:
-    """1[0 ≤ e < n] for an integer e: 1 or 0 where the ranges of the indices in e prove it; = 1[0 ≤ n−1−e < n]."""
+    """1[0 ≤ e < n] for an integer e: 1 or 0 where the ranges of the indices in e prove it; = 1[0 ≤ n−1−e < n]; and
+    1[e ≥ 0] where they prove e < n, if that leaves out one value only.
+    """
     if surely_in_range(e, n):
         return UNIT
     if surely_outside(e, n):
         return ZERO
     mirrored = n - UNIT - e
+    for one, other in ((e, mirrored), (mirrored, e)):
+        if size_nonneg(lower(other)) and size_nonneg(lower(one + UNIT)):
+            return nonneg(one)
     return Poly.atom(Atom("inrange", min(e, mirrored, key=lambda p: (-leading(p), p.key)), n))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import UNIT, ZERO, Atom, Mono, Number, Poly, Undecided, Var
@@ -70,6 +70,19 @@ def contract(inside: dict[Atom, Number], variables: tuple[Var, ...]) -> Poly | N
             guarded = rules.multiply(substitute(rest, {v: value}), rules.in_range(value, v.size))
             return sum_over(guarded, *(u for u in variables if u is not v))
     return None
+
+
+@rule
+def sum_between(f: Callable[[Poly], Poly], v: Var, low: Poly, high: Poly) -> Poly:
+    """Σ_{i<n} 1[i ≥ low]·1[i ≤ high]·f(i) = Σ_{j<high−low+1} f(j + low), for 0 ≤ low ≤ high + 1 ≤ n made of sizes."""
+    size = high - low + UNIT
+    if not low.free and not high.free and all(map(size_nonneg, (low, size, v.size - high - UNIT))):
+        j = fresh(Var("~", size))
+        return sum_over(f(rules.variable(j) + low), j)
+    at = fresh(v)
+    i = rules.variable(at)
+    within = rules.multiply(rules.nonneg(i - low), rules.nonneg(high - i))
+    return sum_over(rules.multiply(within, f(i)), at)
 
 
 @rule
