@@ -36,7 +36,7 @@ _RATES: dict[str, float] = {
     "adam": 0.001,
     "adamw": 0.001,
 }
-RATES = {"fc": _RATES, "cnn": _RATES}
+RATES = {"fc": _RATES, "cnn": _RATES | {"sgd": 0.05, "momentum": 0.015, "nesterov": 0.015}}
 
 
 def load_cifar10(path: Path | None, tell: Callable[[str], None]) -> Data:
