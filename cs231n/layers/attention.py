@@ -64,7 +64,7 @@ def attention_forward(
 
     s = _scores(q, k, mask)
     e = _exponentials(s, s.max(axis=-1, keepdims=True), mask)
-    total = e.sum(axis=-1, keepdims=True)  # at least 1, the largest term, or 0 without a key to look at
+    total = e.sum(axis=-1, keepdims=True)  # at least 1, or 0 without a key
     p = e / np.maximum(total, 1)
     out = p @ v
     return out, AttentionCache(q, k, v, p)
@@ -147,7 +147,8 @@ def attention_forward_blocked(
         raise ValueError(f"block: expected at least one key, got {block}")
 
     rows = (*q.shape[:-1], 1)
-    top, total = np.full_like(q, _lowest(q), shape=rows), np.zeros_like(q, shape=rows)
+    top = np.full_like(q, _lowest(q), shape=rows)
+    total = np.zeros_like(q, shape=rows)
     out = np.zeros_like(q, shape=(*q.shape[:-1], v.shape[-1]))
     for start in range(0, k.shape[-2], block):
         keys = slice(start, start + block)
@@ -160,7 +161,8 @@ def attention_forward_blocked(
         top = higher
     total = np.maximum(total, 1)
     out = out / total
-    return out, BlockedAttentionCache(q, k, v, mask, out, top + np.log(total), block)
+    lse = top + np.log(total)
+    return out, BlockedAttentionCache(q, k, v, mask, out, lse, block)
 
 
 def attention_backward_blocked(
@@ -195,7 +197,7 @@ def attention_backward_blocked(
     _check_dout(dout, out.shape)
     scale = 1 / float(q.shape[-1]) ** 0.5
 
-    along = (dout * out).sum(axis=-1, keepdims=True)  # equals the row sum of p * dp over all keys
+    along = (dout * out).sum(axis=-1, keepdims=True)  # the row sum of p * dp
     dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
     for start in range(0, k.shape[-2], block):
         keys = slice(start, start + block)

@@ -32,8 +32,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 52
 
 #: forward, backward, stroke, where the label stands (length, MiB), how it is aligned
 WAYS: dict[str, tuple[Callable[..., Any], Callable[..., Any], str, float, float, str]] = {
-    "all weights kept": (attention_forward, attention_backward, "", 1000, 90, "end"),
-    "keys in blocks of 64": (attention_forward_blocked, attention_backward_blocked, "7 3", 4096, 2.6, "end"),
+    "all weights kept": (attention_forward, attention_backward, "", 1180, 30, "end"),
+    "keys in blocks of 64": (attention_forward_blocked, attention_backward_blocked, "7 3", 4096, 2.0, "end"),
 }
 
 STYLE = """
