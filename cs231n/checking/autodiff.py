@@ -99,17 +99,36 @@ class Translation:
     def __init__(self, page: t.Page, sample: Sample, library: Library, inputs: Mapping[str, Any]) -> None:
         self.page, self.sample, self.lib = page, sample, library
         self.tables: dict[str, Any] = dict(inputs)
+        self.slices: dict[tuple[str, int], Any] = {}
+        self.now: dict[str, int] = {}  # the time that a clock shows, while what holds at that time is computed
 
     def table(self, name: str) -> Any:
         """All entries of an input or of a named quantity."""
         if name not in self.tables:
             definition = self.page.definitions[name]
-            if definition.time is not None:
-                raise Unsupported(f"{name} is a recurrence")
-            value = self.value(definition.value, definition.params)
-            shape = tuple(self.size(p) for p in definition.params)
-            self.tables[name] = value + self.lib.constant(np.zeros(shape))  # also where it does not depend on an index
+            if definition.clock is not None:
+                times = [self.slice(name, k) for k in range(self.size(definition.clock))]
+                self.tables[name] = self.lib.np.stack(times, definition.axis)
+            else:
+                before, self.now = self.now, {}
+                self.tables[name] = self.full(definition.value, definition.params)
+                self.now = before
         return self.tables[name]
+
+    def slice(self, name: str, time: int) -> Any:
+        """The entries at one time of a quantity that stands on earlier entries of itself."""
+        if (name, time) not in self.slices:
+            definition, before = self.page.definitions[name], self.now
+            assert definition.clock is not None
+            value = definition.value if definition.time is None else definition.cases[time > 0]
+            self.now = {definition.clock.name: time}
+            self.slices[name, time] = self.full(value, tuple(p for p in definition.params if p != definition.clock))
+            self.now = before
+        return self.slices[name, time]
+
+    def full(self, tree: t.Tree, params: Scope) -> Any:
+        """An array with all entries of these indices, also where the value does not depend on one."""
+        return self.value(tree, params) + self.lib.constant(np.zeros(tuple(self.size(p) for p in params)))
 
     def size(self, index: t.Index) -> int:
         return integer(index.size, self.sample.sizes)
@@ -122,7 +141,7 @@ class Translation:
             case t.Entry(name, _) if name in self.page.declarations.labels:
                 return self.lib.constant(self.whole(tree, scope))
             case t.Entry(name, subs):
-                return self.entry(self.table(name), subs, scope)
+                return self.entry(*self.place(name, subs, scope), scope)
             case t.Add(terms):
                 total = self.value(terms[0], scope)
                 for term in terms[1:]:
@@ -170,6 +189,17 @@ class Translation:
                 return value
         raise Unsupported(f"{type(tree).__name__} cannot be differentiated once more")
 
+    def place(self, name: str, subs: tuple[t.Tree, ...], scope: Scope) -> tuple[Any, tuple[t.Tree, ...]]:
+        """Where to read an entry: in the whole table, or at one time if only that can be known yet."""
+        definition = self.page.definitions.get(name)
+        if self.now and definition is not None and definition.clock is not None:
+            axis = definition.axis
+            assert axis is not None
+            times = np.unique(self.whole(subs[axis], scope))
+            if len(times) == 1 and 0 <= times[0] < self.size(definition.clock):
+                return self.slice(name, int(times[0])), subs[:axis] + subs[axis + 1 :]
+        return self.table(name), subs
+
     def entry(self, table: Any, subs: tuple[t.Tree, ...], scope: Scope) -> Any:
         """Entries at these subscripts; 0 where one is out of its range."""
         ones = (1,) * len(scope)
@@ -193,6 +223,8 @@ class Translation:
                 return np.full(ones, float(value))
             case t.Size(name):
                 return np.full(ones, float(self.sample.sizes[name]))
+            case t.Index(name, _) if name in self.now:
+                return np.full(ones, float(self.now[name]))
             case t.Index(name, _):
                 axis = next(k for k in reversed(range(len(scope))) if scope[k].name == name)
                 shape = list(ones)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -32,6 +32,7 @@ from cs231n.checking.evaluate import Evaluator, Formulas, Sample, integer
 from cs231n.checking.sampling import draw_sample
 from cs231n.checking.symbolic import ExactReport, check_backward_exactly
 from cs231n.gradient_check import eval_numerical_gradient
+from cs231n.pages import ranges
 from cs231n.pages import tree as t
 
 __all__ = ["Check", "Difference", "checks", "closed_formulas"]
@@ -99,24 +100,45 @@ def closed_formulas(page: t.Page) -> dict[str, list[t.Definition]]:
     for claim in claims:
         for left, right in ((claim.left, claim.right), (claim.right, claim.left)):
             assert right is not None
-            if isinstance(left, t.Grad) and _distinct(left.subs):
+            if isinstance(left, t.Grad) and _distinct(left.subs) and _covers(page, left):
                 candidates += [
                     t.Definition(left.name, _indices(left.subs), tree)
                     for tree in dict.fromkeys(_chain(right, equals))
                     if not derived & set(_reads(tree)) and not _derives(tree, gradients=False)
                 ]
     found: dict[str, list[t.Definition]] = {}
-    grown = True
-    while grown:
-        grown = False
-        for candidate in list(candidates):
-            needed = {n.name for n in candidate.value.walk() if isinstance(n, t.Grad)}
-            if needed <= found.keys():
-                value = _replace_gradients(candidate.value)
-                found.setdefault(candidate.name, []).append(dataclasses.replace(candidate, value=value))
-                candidates.remove(candidate)
-                grown = True
+    while ready := [c for c in candidates if _needs(c) <= found.keys()] or _through_time(page, candidates, found):
+        for candidate in ready:
+            value = _replace_gradients(candidate.value)
+            found.setdefault(candidate.name, []).append(dataclasses.replace(candidate, value=value))
+            candidates.remove(candidate)
     return found
+
+
+def _needs(candidate: t.Definition) -> set[str]:
+    return {n.name for n in candidate.value.walk() if isinstance(n, t.Grad)}
+
+
+def _through_time(page: t.Page, candidates: list[t.Definition], found: Mapping[str, Any]) -> list[t.Definition]:
+    """Formulas for gradients that stand on each other at later times, the first for each: dh at t on dh at t + 1."""
+    group: dict[str, t.Definition] = {}
+    for c in candidates:
+        if c.name in page.definitions and page.definitions[c.name].clock is not None:
+            group.setdefault(c.name, c)
+    while short := [name for name, c in group.items() if not _needs(c) <= found.keys() | group.keys()]:
+        for name in short:
+            del group[name]
+    return list(group.values())
+
+
+def _covers(page: t.Page, gradient: t.Grad) -> bool:
+    """Does the gradient stand for all entries, and not for a block of them?"""
+    declared = page.declarations.tensors
+    if gradient.name in declared:
+        shape = declared[gradient.name].shape
+    else:
+        shape = tuple(p.size for p in page.definitions[gradient.name].params)
+    return all(isinstance(s, t.Index) and ranges.same(s.size, n) for s, n in zip(gradient.subs, shape, strict=True))
 
 
 def _claimed(name: str, number: int = 0) -> str:
@@ -390,11 +412,12 @@ class _Comparison:
         return False
 
     def small_sample(self) -> Sample:
-        """Small sizes, distinct if that keeps them small: each entry becomes a symbol."""
-        free = [s.name for s in self.page.declarations.sizes.values() if s.least <= 1]
+        """The sizes that the page asks for, else small ones, distinct if that keeps them small: entries become symbols."""
+        told = {s.name: s.exact for s in self.page.declarations.sizes.values() if s.exact is not None}
+        free = [s.name for s in self.page.declarations.sizes.values() if s.least <= 1 and s.exact is None]
         found: list[Sample] = []
         for wanted in ([3, 2, 4, 5, 6, 7, 8, 9], [3, 2] * 8, [2, 3] * 8, [2] * 16, None):
-            fixed = dict(zip(free, wanted, strict=False)) if wanted else None
+            fixed = told | dict(zip(free, wanted or [], strict=False))
             try:
                 found.append(draw_sample(self.page, random.Random(1), fixed=fixed))
             except ValueError:  # the page's assumptions rule these sizes out

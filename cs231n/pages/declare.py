@@ -93,17 +93,21 @@ def _flag(options: dict[str, Entry], key: str, default: bool) -> bool:
 def _sizes(top: dict[str, Entry], names: Names, seen: dict[str, str]) -> None:
     for name, entry in _section(top, "sizes").items():
         _new(entry, name, "a size", seen)
-        least, means = 1, ""
+        means = ""
+        numbers: dict[str, int] = {}
         if isinstance(entry.item.value, dict):
-            options = _options(entry.item, ("means", "least"), "a size")
+            options = _options(entry.item, ("means", "least", "exact"), "a size")
             means = _text(options, "means")
-            if "least" in options:
-                least = options["least"].item.value
-                if not isinstance(least, int) or isinstance(least, bool) or least < 0:
-                    raise options["least"].item.error("least is a whole number from 0")
+            for key in ("least", "exact"):
+                if key not in options:
+                    continue
+                number = numbers[key] = options[key].item.value
+                lowest = numbers["least"] if key == "exact" and "least" in numbers else 0
+                if not isinstance(number, int) or isinstance(number, bool) or number < lowest:
+                    raise options[key].item.error(f"{key} is a whole number from {lowest}")
         elif entry.item.value is not None:
             means = entry.item.text("the meaning of a size")
-        names.sizes[name] = t.SizeDecl(name, means, least)
+        names.sizes[name] = t.SizeDecl(name, means, **numbers)
 
 
 def _size(item: Item, names: Names) -> t.Tree:

@@ -233,9 +233,12 @@ class Total(Tree):
 
 @dataclass(frozen=True)
 class SizeDecl:
+    """A size, at least ``least``. ``exact`` is what it is where the code runs on symbols, if the page says so."""
+
     name: str
     means: str = ""
     least: int = 1
+    exact: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 from cs231n.calculus import rules
 from cs231n.calculus.algebra import Poly, Undecided
 from cs231n.calculus.context import using
+from cs231n.checking.autodiff import gradients
 from cs231n.checking.evaluate import Evaluator
 from cs231n.checking.sampling import draw_sample
 from cs231n.checking.verify import Checker, check_page
@@ -173,6 +174,33 @@ def test_the_evaluator_has_the_gradients_of_differences(front: str) -> None:
         for key, value in list(sample.values[name].items())[:6]:
             up, down = (sample.replace(name, {key: float(value) + d}) for d in (step, -step))
             assert float(gradient[key]) == pytest.approx((loss(up) - loss(down)) / (2 * step), rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("front", [RNN, LSTM], ids=["alone", "on each other"])
+def test_another_library_has_the_same_gradients(front: str) -> None:
+    page = parse_page(front)
+    sample = draw_sample(page, random.Random(4))
+    one = Evaluator(page, sample)
+    for name, theirs in gradients(page, sample, "autograd").items():
+        ours = one.gradient(name)
+        assert all(float(ours[key]) == pytest.approx(theirs[key], rel=1e-9, abs=1e-12) for key in ours)
+        assert theirs.any()
+
+
+def test_a_plain_table_is_not_read_at_one_time_only() -> None:
+    """w_t is made for all t, also while the recurrence is at one of them."""
+    lines = r"""$$ w_t := t + 1 $$
+
+$$ h_0 := x_0 $$
+
+$$ h_t := h_{t-1} w_t + h_{t-1}^2 w_{t-1} \quad (t \ge 1) $$
+
+$$ L := h_T $$
+"""
+    page = parse_page(FRONT.replace("---\n\n", "output: L\n---\n\n") + lines)
+    sample = draw_sample(page, random.Random(5))
+    theirs, ours = gradients(page, sample, "autograd")["x"], Evaluator(page, sample).gradient("x")
+    assert [float(ours[key]) for key in sorted(ours)] == pytest.approx(theirs)
 
 
 def test_the_gradient_of_a_state_counts_all_later_steps() -> None:

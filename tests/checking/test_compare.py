@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import re
 from typing import NamedTuple
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 from cs231n.checking.compare import Difference, checks, closed_formulas
+from cs231n.checking.evaluate import Evaluator
+from cs231n.checking.sampling import draw_sample
 from cs231n.checking.symbolic import Mismatch
 from cs231n.pages.page import parse_page
 
@@ -423,6 +427,53 @@ def formulas(claims):
 )
 def test_closed_formulas_are_free_of_derivatives_once_unfolded(claims, expected):
     assert formulas(claims) == expected
+
+
+def test_a_formula_for_a_block_is_none_for_the_whole():
+    head = r"""---
+sizes: {N: examples, H: units}
+indices: {n: N, j: H, k: 2 H}
+tensors: {x: [N, 2 H], w: [2 H], dout: [N, 2 H]}
+output: out
+---
+
+$$ \mathrm{out}_{nk} := x_{nk} w_k $$
+
+"""
+    for letter, expected in (("k", {"x"}), ("j", set())):
+        claim = rf"$$ dx_{{n{letter}}} = \mathrm{{dout}}_{{n{letter}}} w_{letter} $$"
+        assert set(closed_formulas(parse_page(head + claim, id="blocks"))) == expected
+
+
+#: The formula for dh stands on itself, one step later.
+THROUGH_TIME = r"""---
+sizes: {T: steps}
+indices: {s: T}
+times: {t: T}
+tensors: {x: [T], w: [T], dout: [T]}
+output: out
+---
+
+$$ h_0 := 0 $$
+
+$$ h_t := w_{t-1} h_{t-1} + x_{t-1} \quad (t \ge 1) $$
+
+$$ \mathrm{out}_s := h_{s+1} $$
+
+$$ dx_s = dh_{s+1} $$
+
+$$ dh_t = \mathbf 1[t \ge 1]\,\mathrm{dout}_{t-1} + \mathbf 1[t < T]\,w_t\,dh_{t+1} $$
+"""
+
+
+def test_a_formula_may_stand_on_itself_at_later_times():
+    page = parse_page(THROUGH_TIME, id="time")
+    found = closed_formulas(page)
+    assert {name: len(all_) for name, all_ in found.items()} == {"h": 1, "x": 1}
+    extra = {f"∂{name}": dataclasses.replace(one, name=f"∂{name}") for name, (one,) in found.items()}
+    sample = draw_sample(page, random.Random(1))
+    told = Evaluator(dataclasses.replace(page, definitions=page.definitions | extra), sample)
+    assert told.table("∂x") == pytest.approx(Evaluator(page, sample).gradient("x"))
 
 
 def test_a_gradient_that_follows_from_a_wrong_one_is_wrong():

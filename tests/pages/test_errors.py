@@ -246,6 +246,7 @@ FRONT_MATTER = {
     "gradient": (SIZES + "tensors: {x: {shape: [N], gradient: «maybe»}}\n", "true or false"),
     "values": (SIZES + "tensors: {x: {shape: [N], values: [0, «one»]}}\n", "a value is a number"),
     "least": ("sizes: {N: {least: «-1»}}\n", "whole number from 0"),
+    "exact below the least": ("sizes: {N: {least: 2, exact: «1»}}\n", "exact is a whole number from 2"),
     "labels without classes": (SIZES + "labels: {«y»: {shape: [N]}}\n", "labels need classes"),
     "a second gradient": (SIZES + "tensors: {x: [N], «dx»: [N]}\n", "already means the gradient"),
     "undefined output": (SIZES + "output: «out»\n", "is not defined on this page"),

@@ -30,6 +30,7 @@ def declarations(front: str, body: str = "") -> Declarations:
 def test_sizes() -> None:
     found = declarations("sizes: {N: examples, P: {means: padding, least: 0}, s: }\n").sizes
     assert found == {"N": SizeDecl("N", "examples", 1), "P": SizeDecl("P", "padding", 0), "s": SizeDecl("s", "", 1)}
+    assert declarations("sizes: {N: {exact: 2}}\n").sizes == {"N": SizeDecl("N", "", 1, 2)}
 
 
 def test_one_key_declares_several_indices() -> None:
