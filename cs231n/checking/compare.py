@@ -412,7 +412,7 @@ class _Comparison:
         return False
 
     def small_sample(self) -> Sample:
-        """The sizes that the page asks for, else small ones, distinct if that keeps them small: entries become symbols."""
+        """The sizes that the page asks for, or else small ones, distinct if that keeps the number of symbols small."""
         told = {s.name: s.exact for s in self.page.declarations.sizes.values() if s.exact is not None}
         free = [s.name for s in self.page.declarations.sizes.values() if s.least <= 1 and s.exact is None]
         found: list[Sample] = []

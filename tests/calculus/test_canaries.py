@@ -137,6 +137,11 @@ FALSE = {
     "named quantity that is 0": (
         "$$ T := \\sum_i (u_i - \\frac1N \\sum_k u_k) $$\n\n$$ \\mathbf 1[T > 0] + \\mathbf 1[-T > 0] = 1 $$"
     ),
+    # angles
+    "angles subtract": r"$$ \cos(u_i + w_k) = \cos(u_i)\cos(w_k) + \sin(u_i)\sin(w_k) $$",
+    "sines add": r"$$ \sin(u_i + w_k) = \sin(u_i) + \sin(w_k) $$",
+    "a double angle": r"$$ \sin(2u_i) = \sin(u_i)\cos(u_i) $$",
+    "half an angle": r"$$ (\cos(u_i/2))^2 = \frac{1 - \cos(u_i)}{2} $$",
 }
 
 DERIVATIVES = {
@@ -181,6 +186,8 @@ TRUE = {
         "$$ T_i := \\max(0, u_i) $$\n\n$$ \\mathbf 1[T_i^2 > 0] = \\mathbf 1[T_i > 0] $$"
     ),
     "moduli": r"$$ |u_i| = \max(0, u_i) + \max(0, -u_i) $$",
+    "angles add": r"$$ \cos(u_i + w_k) = \cos(u_i)\cos(w_k) - \sin(u_i)\sin(w_k) $$",
+    "a triple angle": r"$$ \sin(3u_i) = 3\sin(u_i) - 4(\sin(u_i))^3 $$",
     "tanh by exponentials": r"$$ \tanh(u_i) = \frac{\exp(u_i) - \exp(-u_i)}{\exp(u_i) + \exp(-u_i)} $$",
     "softplus and sigmoid": r"$$ \log(\operatorname{sigmoid}(u_i)) = -\operatorname{softplus}(-u_i) $$",
     "sine and cosine": r"$$ (\sin(u_i))^2 + (\cos(u_i))^2 = 1 $$",

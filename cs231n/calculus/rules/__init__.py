@@ -10,6 +10,7 @@ The modules call each other through this package, because products make sums and
 
 from cs231n.calculus.rules.expectation import expect, expect_sums, independent, moments, symmetric
 from cs231n.calculus.rules.functions import (
+    addition,
     exponential,
     hyperbolic_tangent,
     logarithm,
@@ -73,6 +74,7 @@ from cs231n.calculus.rules.sums import (
 __all__ = [
     "RULES",
     "absolute",
+    "addition",
     "argmax",
     "argmax_of_one",
     "can_flip",

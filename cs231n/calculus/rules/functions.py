@@ -108,10 +108,32 @@ def odd_or_even(name: str, p: Poly) -> Poly:
     split = rules.shannon(p, lambda q: odd_or_even(name, q))
     if split is not None:
         return split
+    if name != "erf" and (turned := addition(name, p)) is not None:
+        return turned
     if leading(p) < 0:
         mirrored = Poly.atom(Atom("fn", name, -p))
         return mirrored if name == "cos" else -mirrored
     return Poly.atom(Atom("fn", name, p))
+
+
+#: An angle of more parts than this is not taken apart.
+MOST_ANGLES = 6
+
+
+@rule
+def addition(name: str, p: Poly) -> Poly | None:
+    """sin(u + v) = sin u cos v + cos u sin v, cos(u + v) = cos u cos v − sin u sin v, where v may be a multiple of u."""
+    parts = [Poly({m: 1 if c > 0 else -1}) for m, c in p.terms.items() if isinstance(c, int) for _ in range(abs(c))]
+    parts += [Poly({m: c}) for m, c in p.terms.items() if not isinstance(c, int)]
+    if not 2 <= len(parts) <= MOST_ANGLES:
+        return None
+    first = parts[0]
+    rest = p - first
+    a, b = odd_or_even("sin", first), odd_or_even("cos", first)
+    c, d = odd_or_even("sin", rest), odd_or_even("cos", rest)
+    if name == "sin":
+        return rules.multiply(a, d) + rules.multiply(b, c)
+    return rules.multiply(b, d) - rules.multiply(a, c)
 
 
 @rule
