@@ -341,7 +341,8 @@ class _Comparison:
                     groups.setdefault(tuple(self.outputs_before(returned).items()), []).append(returned)
         sample = self.small_sample()
         declared = self.page.declarations.tensors
-        read = [n for n in self.code.symbols() if n in declared]
+        given = {n for n, d in declared.items() if d.values and not d.differentiable}  # a mask is read as it is drawn
+        read = [n for n in self.code.symbols() if n in declared and n not in given]
         inputs = {}
         for name in dict.fromkeys([*read, *(o.upstream for o in self.page.declarations.outputs if o.upstream)]):
             values = np.empty(self.shape(name, sample), object)

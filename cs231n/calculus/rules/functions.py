@@ -122,7 +122,7 @@ MOST_ANGLES = 6
 
 @rule
 def addition(name: str, p: Poly) -> Poly | None:
-    """sin(u + v) = sin u cos v + cos u sin v, cos(u + v) = cos u cos v − sin u sin v, where v may be a multiple of u."""
+    """sin(u + v) = sin u cos v + cos u sin v, cos(u + v) = cos u cos v − sin u sin v, v may be a multiple of u."""
     parts = [Poly({m: 1 if c > 0 else -1}) for m, c in p.terms.items() if isinstance(c, int) for _ in range(abs(c))]
     parts += [Poly({m: c}) for m, c in p.terms.items() if not isinstance(c, int)]
     if not 2 <= len(parts) <= MOST_ANGLES:
