@@ -197,3 +197,72 @@ def adam(w: np.ndarray, dw: np.ndarray, m: np.ndarray, v: np.ndarray) -> Outputs
     m = 0.9 * m + 0.1 * dw
     v = 0.999 * v + 0.001 * dw**2
     return (w - 1e-3 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8),)
+
+
+# ------------------------------------------------------------------------------------------------------ sequences
+
+
+def rnn(x: np.ndarray, h0: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, dh: np.ndarray) -> Outputs:
+    """One step after the other, forward and backward, each with its own products."""
+    h = np.empty((x.shape[0], x.shape[1] + 1, Wh.shape[0]), x.dtype)
+    h[:, 0] = h0
+    for t in range(x.shape[1]):
+        h[:, t + 1] = np.tanh(x[:, t] @ Wx + h[:, t] @ Wh + b)
+    dx, dWx, dWh, db, back = np.empty_like(x), np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(b), np.zeros_like(h0)
+    for t in reversed(range(x.shape[1])):
+        da = (dh[:, t] + back) * (1 - h[:, t + 1] ** 2)
+        dx[:, t], back = da @ Wx.T, da @ Wh.T
+        dWx += x[:, t].T @ da
+        dWh += h[:, t].T @ da
+        db += da.sum(axis=0)
+    return h[:, 1:], dx, back, dWx, dWh, db
+
+
+def lstm(x: np.ndarray, h0: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray, dh: np.ndarray) -> Outputs:
+    """One step after the other, each gate by itself."""
+    n, steps, _ = x.shape
+    width = len(Wh)
+    states, gates, h, c = [], [], h0, np.zeros_like(h0)
+    out = np.empty((n, steps, width), x.dtype)
+    for t in range(steps):
+        a = x[:, t] @ Wx + h @ Wh + b
+        i, f, o = (1 / (1 + np.exp(-part)) for part in np.split(a[:, : 3 * width], 3, axis=1))
+        g = np.tanh(a[:, 3 * width :])
+        states.append((h, c))
+        c = f * c + i * g
+        gates.append((i, f, o, g, np.tanh(c)))
+        h = out[:, t] = o * gates[-1][-1]
+    dx, dWx, dWh, db = np.empty_like(x), np.zeros_like(Wx), np.zeros_like(Wh), np.zeros_like(b)
+    back_h, back_c = np.zeros_like(h0), np.zeros_like(h0)
+    for t in reversed(range(steps)):
+        (before, c), (i, f, o, g, tanh_c) = states[t], gates[t]
+        d = dh[:, t] + back_h
+        dc = back_c + d * o * (1 - tanh_c**2)
+        da = np.concatenate(
+            [dc * g * i * (1 - i), dc * c * f * (1 - f), d * tanh_c * o * (1 - o), dc * i * (1 - g**2)], axis=1
+        )
+        dx[:, t], back_h, back_c = da @ Wx.T, da @ Wh.T, dc * f
+        dWx += x[:, t].T @ da
+        dWh += before.T @ da
+        db += da.sum(axis=0)
+    return out, dx, back_h, dWx, dWh, db
+
+
+def word_embedding(words: np.ndarray, W: np.ndarray, dout: np.ndarray) -> Outputs:
+    dW = np.zeros_like(W)
+    np.add.at(dW, words, dout)
+    return W[words], dW
+
+
+def temporal_softmax_loss(x: np.ndarray, y: np.ndarray, mask: np.ndarray) -> Outputs:
+    n, steps, v = x.shape
+    flat, words, counts = x.reshape(-1, v), y.reshape(-1), mask.reshape(-1)
+    p = np.exp(flat - flat.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    rows = np.arange(n * steps)
+    loss = -np.sum(counts * np.log(p[rows, words])) / n
+    dx = p.copy()
+    dx[rows, words] -= 1
+    dx /= n
+    dx *= counts[:, None]
+    return loss, dx.reshape(x.shape)

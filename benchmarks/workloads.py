@@ -16,6 +16,7 @@ from benchmarks.racing import Goals, Race
 from cs231n import fast_layers as fast
 from cs231n import layers, losses, optim
 from cs231n.classifiers.k_nearest_neighbor import KNearestNeighbor
+from cs231n.layers.multi_head_attention import multi_head_attention_backward, multi_head_attention_forward
 
 #: name → the size in words, the goals, and the function that builds the race
 REGISTRY: dict[str, tuple[str, Goals, Callable[[np.random.Generator], Race]]] = {}
@@ -307,6 +308,150 @@ def max_pool_3x3(rng: np.random.Generator) -> Race:
     return pooling(rng, 3, 2)
 
 
+# -------------------------------------------------------------------------------------------------------- sequences
+
+
+def recurrent(rng: np.random.Generator, gates: int) -> tuple[tuple[np.ndarray, ...], float]:
+    """The arrays of a recurrent layer, and the operations of its products."""
+    n, steps, d, h = 64, 32, 256, 256
+    arrays = (
+        normal(rng, n, steps, d),
+        normal(rng, n, h),
+        normal(rng, d, gates * h) / 16,
+        normal(rng, h, gates * h) / 16,
+        normal(rng, gates * h),
+        normal(rng, n, steps, h),
+    )
+    return arrays, 3 * 2 * n * steps * (d + h) * gates * h
+
+
+def recurrent_by_torch(name: str, order: Sequence[int]) -> Callable[..., Callable[[], Outputs]]:
+    """PyTorch's module; `order` says where its gates stand among ours."""
+
+    def prepare(torch: Any, arrays: tuple[np.ndarray, ...]) -> Callable[[], Outputs]:
+        x, h0, Wx, Wh, b, dh = (torch.from_numpy(a.copy()) for a in arrays)
+        h = len(Wh)
+
+        def turned(array: Any) -> Any:  # the same permutation takes their order of gates to ours
+            return torch.cat([array[k * h : (k + 1) * h] for k in order])
+
+        module = getattr(torch.nn, name)(x.shape[2], h, batch_first=True)
+        with torch.no_grad():
+            for own, given in ((module.weight_ih_l0, Wx), (module.weight_hh_l0, Wh), (module.bias_ih_l0, b)):
+                own.copy_(turned(given.T if given.ndim == 2 else given))
+            module.bias_hh_l0.zero_()
+        inputs = [x.requires_grad_(), h0.requires_grad_(), module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0]
+
+        def step() -> Outputs:
+            first = h0[None]
+            out, _ = module(x, first if name == "RNN" else (first, torch.zeros_like(first)))
+            dx, dh0, dWx, dWh, db = torch.autograd.grad(out, inputs, dh)
+            weights = (turned(dWx).T.numpy(), turned(dWh).T.numpy(), turned(db).numpy())
+            return out.detach().numpy(), dx.numpy(), dh0.numpy(), *weights
+
+        return step
+
+    return prepare
+
+
+@workload("64 × 32 steps, 256 → 256", peer=0.75, torch=0.55, product=1.35)
+def rnn(rng: np.random.Generator) -> Race:
+    arrays, operations = recurrent(rng, 1)
+    return Race(
+        arrays=arrays,
+        plain=layer(layers.rnn_forward, layers.rnn_backward),
+        peers=known(plain_NumPy=peers.rnn),
+        torch=recurrent_by_torch("RNN", [0]),
+        operations=operations,
+        tolerance=1e-4,
+    )
+
+
+@workload("64 × 32 steps, 256 → 256", peer=0.70, torch=1.25, product=1.45)
+def lstm(rng: np.random.Generator) -> Race:
+    arrays, operations = recurrent(rng, 4)
+    return Race(
+        arrays=arrays,
+        plain=layer(layers.lstm_forward, layers.lstm_backward),
+        peers=known(plain_NumPy=peers.lstm),
+        torch=recurrent_by_torch("LSTM", [0, 1, 3, 2]),
+        operations=operations,
+        tolerance=1e-4,
+    )
+
+
+@workload("128 × 32 words of 1000, 512 features", peer=0.40, torch=1.4)
+def word_embedding(rng: np.random.Generator) -> Race:
+    words = rng.integers(0, 1000, (128, 32))
+    W, dout = normal(rng, 1000, 512), normal(rng, 128, 32, 512)
+
+    def theirs(torch: Any, arrays: tuple[np.ndarray, ...]) -> Callable[[], Outputs]:
+        words, W, dout = (torch.from_numpy(a.copy()) for a in arrays)
+        W.requires_grad_()
+
+        def step() -> Outputs:
+            out = torch.nn.functional.embedding(words, W)
+            return out.detach().numpy(), torch.autograd.grad(out, W, dout)[0].numpy()
+
+        return step
+
+    return Race(
+        arrays=(words, W, dout),
+        plain=layer(layers.word_embedding_forward, layers.word_embedding_backward),
+        fast=layer(layers.word_embedding_forward, fast.word_embedding_backward_fast),
+        peers=known(plain_NumPy=peers.word_embedding),
+        torch=theirs,
+        moved=2 * W.nbytes + 2 * dout.nbytes,
+    )
+
+
+@workload("16 × 128, 512 features, 8 heads", peer=0.60, torch=0.60, product=1.25)
+def attention(rng: np.random.Generator) -> Race:
+    n, steps, d, heads = 16, 128, 512, 8
+    bias = heads, d // heads
+    wq, wk, wv = (normal(rng, d, *bias) / 20 for _ in range(3))
+    bq, bv = normal(rng, *bias), normal(rng, *bias)  # a bias of the keys would change nothing
+    x, dout = normal(rng, n, steps, d), normal(rng, n, steps, d)
+
+    def ours(x: np.ndarray, wq: np.ndarray, bq: np.ndarray, wk: np.ndarray, *others: np.ndarray) -> Outputs:
+        out, cache = multi_head_attention_forward(x, x, x, wq, bq, wk, np.zeros_like(bq), *others[:-1])
+        dquery, dkey, dvalue, dwq, dbq, dwk, _, *gradients = multi_head_attention_backward(others[-1], cache)
+        return out, dquery + dkey + dvalue, dwq, dbq, dwk, *gradients
+
+    def in_autograd(x: Any, wq: Any, bq: Any, wk: Any, wv: Any, bv: Any, wo: Any, bo: Any) -> Any:
+        import autograd.numpy as anp
+
+        rows = anp.reshape(x, (n * steps, d))
+
+        def project(w: Any, b: Any) -> Any:
+            flat = anp.dot(rows, anp.reshape(w, (d, d))) + anp.reshape(b, (d,))
+            return anp.transpose(anp.reshape(flat, (n, steps, heads, d // heads)), (0, 2, 1, 3))
+
+        q, k, v = project(wq, bq), project(wk, 0 * bq), project(wv, bv)
+        scores = anp.matmul(q, anp.transpose(k, (0, 1, 3, 2))) / (d // heads) ** 0.5
+        e = anp.exp(scores - anp.max(scores, axis=-1, keepdims=True))
+        mixed = anp.transpose(anp.matmul(e / anp.sum(e, axis=-1, keepdims=True), v), (0, 2, 1, 3))
+        out = anp.dot(anp.reshape(mixed, (n * steps, d)), anp.reshape(wo, (d, d))) + bo
+        return anp.reshape(out, (n, steps, d))
+
+    def in_torch(torch: Any, x: Any, wq: Any, bq: Any, wk: Any, wv: Any, bv: Any, wo: Any, bo: Any) -> Any:
+        q, k, v = (
+            (x @ w.reshape(d, d) + b.reshape(d)).reshape(n, steps, heads, -1).transpose(1, 2)
+            for w, b in ((wq, bq), (wk, torch.zeros(d)), (wv, bv))
+        )
+        mixed = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+        return mixed.transpose(1, 2).reshape(n, steps, d) @ wo.reshape(d, d) + bo
+
+    return Race(
+        arrays=(x, wq, bq, wk, wv, bv, normal(rng, *bias, d) / 20, normal(rng, d), dout),
+        plain=ours,
+        peers=known(autograd=peers.by_autograd(in_autograd, 8)),
+        torch=by_torch(in_torch),
+        operations=3 * (4 * 2 * n * steps * d * d + 2 * 2 * n * steps * steps * d),
+        tolerance=1e-4,
+    )
+
+
 # ------------------------------------------------------------------------------------ losses, neighbours and rules
 
 
@@ -320,6 +465,75 @@ def softmax_loss(rng: np.random.Generator) -> Race:
         peers=known(plain_NumPy=peers.softmax_loss),
         torch=loss_by_torch(lambda torch, x, y: torch.nn.functional.cross_entropy(x, y)),
         moved=2 * x.nbytes,
+    )
+
+
+@workload("128 × 32 positions, 1000 words", peer=0.55, torch=1.0)
+def temporal_softmax(rng: np.random.Generator) -> Race:
+    x, y, mask = normal(rng, 128, 32, 1000) * 3, rng.integers(0, 1000, (128, 32)), rng.random((128, 32)) < 0.7
+
+    def theirs(torch: Any, arrays: tuple[np.ndarray, ...]) -> Callable[[], Outputs]:
+        x, y, mask = (torch.from_numpy(a.copy()) for a in arrays)
+        x, labels = x.requires_grad_(), torch.where(mask, y, -100).reshape(-1)
+
+        def step() -> Outputs:
+            loss = torch.nn.functional.cross_entropy(x.reshape(-1, 1000), labels, reduction="sum") / len(x)
+            return loss.item(), torch.autograd.grad(loss, x)[0].numpy()
+
+        return step
+
+    return Race(
+        arrays=(x, y, mask),
+        plain=losses.temporal_softmax_loss,
+        fast=fast.temporal_softmax_loss_fast,
+        peers=known(plain_NumPy=peers.temporal_softmax_loss),
+        torch=theirs,
+        moved=2 * x.nbytes,
+    )
+
+
+@workload("512 pairs, 128 features", peer=0.30, torch=0.45)
+def nt_xent(rng: np.random.Generator) -> Race:
+    n, tau = 512, 0.5
+    left, right = normal(rng, n, 128), normal(rng, n, 128)
+
+    def in_one_array(left: np.ndarray, right: np.ndarray) -> Outputs:
+        rows = np.arange(2 * n)
+        loss, dz = losses.nt_xent_loss(np.concatenate([left, right]), (rows + n) % (2 * n), tau)
+        return loss, dz[:n], dz[n:]
+
+    def in_autograd(left: Any, right: Any) -> Any:
+        import autograd.numpy as anp
+
+        z = anp.concatenate([left, right])
+        u = z / anp.sqrt(anp.sum(z**2, axis=1, keepdims=True))
+        scores = anp.dot(u, u.T) / tau - 1e9 * np.eye(2 * n, dtype=np.float32)
+        top = anp.max(scores, axis=1, keepdims=True)
+        lse = anp.log(anp.sum(anp.exp(scores - top), axis=1)) + top[:, 0]
+        rows = np.arange(2 * n)
+        return anp.mean(lse - scores[rows, (rows + n) % (2 * n)])
+
+    by_autograd = peers.by_autograd(in_autograd, 2)
+
+    def theirs(torch: Any, arrays: tuple[np.ndarray, ...]) -> Callable[[], Outputs]:
+        left, right = (torch.from_numpy(a.copy()).requires_grad_() for a in arrays)
+        labels, itself = (torch.arange(2 * n) + n) % (2 * n), torch.eye(2 * n, dtype=torch.bool)
+
+        def step() -> Outputs:
+            u = torch.nn.functional.normalize(torch.cat([left, right]))
+            scores = (u @ u.T / tau).masked_fill(itself, -torch.inf)
+            loss = torch.nn.functional.cross_entropy(scores, labels)
+            return loss.item(), *(g.numpy() for g in torch.autograd.grad(loss, (left, right)))
+
+        return step
+
+    return Race(
+        arrays=(left, right),
+        plain=in_one_array,
+        fast=lambda left, right: losses.simclr_loss(left, right, tau),
+        peers=known(autograd=by_autograd and (lambda left, right: by_autograd(left, right, np.float32(1)))),
+        torch=theirs,
+        operations=2 * 2 * (2 * n) ** 2 * 128,
     )
 
 

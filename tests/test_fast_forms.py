@@ -252,6 +252,46 @@ def test_labels_that_do_not_fit_are_named(loss, rng):
     np.testing.assert_array_equal(function(x.astype(np.float16), y)[1].dtype, np.float16)
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_the_temporal_loss_is_the_plain_one(kind, dtype, rng):
+    x, y = (30 * rng.normal(size=(4, 5, 7))).astype(dtype), rng.integers(0, 7, (4, 5))
+    mask = (rng.integers(0, 2, (4, 5)) * (1 + rng.random((4, 5)))).astype(kind)
+    y[mask == 0] = -1  # padding need not be a word
+    wanted, got = losses.temporal_softmax_loss(x, y, mask), fast_layers.temporal_softmax_loss_fast(x, y, mask)
+    assert got[0].dtype == dtype
+    np.testing.assert_allclose(got[0], wanted[0], rtol=20 * EPSILON[dtype])
+    close(got[1:], wanted[1:], 4 * EPSILON[dtype])
+    again = fast_layers.temporal_softmax_loss_fast(
+        np.ascontiguousarray(x.T).T, y.astype(np.int8), np.asfortranarray(mask)
+    )
+    close(again[1:], got[1:], EPSILON[dtype])
+    none = fast_layers.temporal_softmax_loss_fast(x, y, np.zeros_like(mask))
+    assert none[0] == 0 and not none[1].any()
+    with pytest.raises(ValueError, match="expected words from 0 to 6"):
+        fast_layers.temporal_softmax_loss_fast(x, y + 7 * (mask != 0), mask)
+    with pytest.raises(ValueError, match="mask of shape"):
+        fast_layers.temporal_softmax_loss_fast(x, y, mask[1:])
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("often", [0, 40])  # how often the first word stands there besides
+def test_the_gradient_of_an_embedding_is_the_plain_one(often, dtype, rng):
+    words = np.concatenate([rng.integers(0, 9, 50), np.zeros(often, int)]).reshape(2, -1).astype(np.uint16)
+    dout = rng.normal(size=(*words.shape, 3)).astype(dtype)
+    cache = layers.word_embedding_forward(words, rng.normal(size=(12, 3)).astype(dtype))[1]
+    wanted, got = layers.word_embedding_backward(dout, cache), fast_layers.word_embedding_backward_fast(dout, cache)
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=50 * float(np.finfo(dtype).eps))
+    np.testing.assert_array_equal(got[9:], 0)
+    turned = np.ascontiguousarray(dout.T).T
+    np.testing.assert_allclose(fast_layers.word_embedding_backward_fast(turned, cache), got, atol=1e-5)
+    with pytest.raises(ValueError, match="dout of shape"):
+        fast_layers.word_embedding_backward_fast(dout[:, 1:], cache)
+
+
 # -------------------------------------------------------------------------------------------------- update rules
 
 RULES = {"sgd_momentum": ["velocity"], "rmsprop": ["cache"], "adam": ["m", "v"]}

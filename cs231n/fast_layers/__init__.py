@@ -10,7 +10,8 @@ arrays, other types than float32 and float64, and arguments that do not fit go t
 
 from cs231n.fast_layers.conv import ConvFastCache as ConvFastCache
 from cs231n.fast_layers.conv import conv_backward_fast, conv_forward_fast
-from cs231n.fast_layers.losses import softmax_loss_fast, svm_loss_fast
+from cs231n.fast_layers.embedding import word_embedding_backward_fast
+from cs231n.fast_layers.losses import softmax_loss_fast, svm_loss_fast, temporal_softmax_loss_fast
 from cs231n.fast_layers.norms import NormFastCache as NormFastCache
 from cs231n.fast_layers.norms import (
     batchnorm_backward_fast,
@@ -54,4 +55,6 @@ __all__ = [
     "spatial_groupnorm_backward_fast",
     "spatial_groupnorm_forward_fast",
     "svm_loss_fast",
+    "temporal_softmax_loss_fast",
+    "word_embedding_backward_fast",
 ]
