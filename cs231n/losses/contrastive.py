@@ -76,8 +76,8 @@ def simclr_loss(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     r"""NT-Xent for two views of each example, with the arguments of the course, and the gradients of both.
 
-    The same numbers as `nt_xent_loss` of all rows in one array, faster: similarities are symmetric, so the transpose
-    of the probabilities is a second exponential, in an order that memory likes.
+    The same numbers as `nt_xent_loss` of all rows in one array, faster: the exponentials are symmetric as long as all
+    rows are shifted alike, so the probabilities and their transpose come from one matrix.
 
     Derivation: [Contrastive loss](../losses/contrastive.md)
 
@@ -124,21 +124,18 @@ def simclr_loss(
     r = there / np.where(there, s, 1)
     u = r * z
 
-    S = (u / tau) @ u.T
-    S[rows, rows] = -1 / tau
-    top = S.max(axis=1, keepdims=True)
-    P = S - top
-    np.exp(P, out=P)
-    P[rows, rows] = 0
-    sums = P.sum(axis=1, keepdims=True)
-    lse = np.log(sums) + top
-    loss = (lse[:, 0] - S[rows, partner]).mean()
+    E = (u / tau) @ u.T
+    E -= 1 / tau  # one shift for all rows keeps E symmetric; no cosine is above 1
+    np.exp(E, out=E)
+    E[rows, rows] = 0
+    sums = E.sum(axis=1)
+    if sums.min() < 1e-12:  # a row far from all others: it needs a shift of its own
+        loss, dz = nt_xent_loss(z, partner, tau, eps)
+        return loss, dz[:N], dz[N:]
+    cosines = (u[:N] * u[N:]).sum(axis=1)
+    loss = np.log(sums).mean() + (1 - cosines).mean() / tau
 
-    P /= sums
-    S -= lse.T  # the transpose of P, from the symmetry of S
-    np.exp(S, out=S)
-    S[rows, rows] = 0
-    P += S
-    du = (P @ u - 2 * u[partner]) / (A * tau)
+    E *= 1 / sums + 1 / sums[:, None]  # P and its transpose
+    du = (E @ u - 2 * u[partner]) / (A * tau)
     dz = r * (du - u * (du * u).sum(axis=1, keepdims=True))
     return loss, dz[:N], dz[N:]

@@ -115,9 +115,24 @@ def test_small_temperatures_give_no_nan(dtype, tau):
 def test_a_row_far_from_all_others_does_not_underflow():
     # a shift by 1/τ, the row's own score, would leave a sum of zeros
     z = np.array([[1, 0], [-1, 0.01], [-1, -0.01], [-1, 0]], np.float32)
+    exact, dexact = nt_xent_loss(z.astype(float), halves(2), 0.01)
+    with np.errstate(all="raise", under="ignore"):
+        loss, dz = nt_xent_loss(z, halves(2), 0.01)
+        same, dleft, dright = simclr_loss(z[:2], z[2:], 0.01)
+    np.testing.assert_allclose([loss, same], exact, rtol=1e-4)
+    for ours in (dz, np.concatenate([dleft, dright])):
+        np.testing.assert_allclose(ours, dexact, rtol=1e-3, atol=1e-4 * np.abs(dexact).max())
+
+
+@pytest.mark.parametrize("angle", np.linspace(0.4, 0.8, 9))
+def test_on_both_sides_of_the_fall_back_the_numbers_are_the_same(angle):
+    # the sum of one row is exp(−(1 − cos) / τ), from 1e-4 to 1e-14
+    others = np.array([[np.cos(angle), np.sin(angle)], [np.cos(angle), np.sin(angle)], [np.cos(angle), np.sin(angle)]])
+    z = np.concatenate([[[1.0, 0.0]], others * [[1], [2], [3]]])
     loss, dz = nt_xent_loss(z, halves(2), 0.01)
-    assert np.isfinite(loss) and np.isfinite(dz).all()
-    np.testing.assert_allclose(loss, nt_xent_loss(z.astype(float), halves(2), 0.01)[0], rtol=1e-4)
+    same, dleft, dright = simclr_loss(z[:2], z[2:], 0.01)
+    np.testing.assert_allclose(same, loss, rtol=1e-12)
+    np.testing.assert_allclose(np.concatenate([dleft, dright]), dz, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-9])
