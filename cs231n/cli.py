@@ -26,6 +26,7 @@ from rich.text import Text
 
 import cs231n
 from cs231n.checking.verdicts import EXPECTED, PageResult, StatementResult
+from cs231n.training.captions_cli import captions
 from cs231n.training.cli import app as train
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A derivation handbook whose pages are their own proof.",
 )
+train.command()(captions)
 app.add_typer(train, name="train")
 
 

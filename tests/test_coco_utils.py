@@ -81,6 +81,20 @@ def test_few_captions_keep_their_images(folder: Path) -> None:
         load_coco_data(folder, max_train=0)
 
 
+def test_the_model_of_the_course_trains_on_it(folder: Path) -> None:
+    from cs231n.captioning_solver import CaptioningSolver
+    from cs231n.classifiers.rnn import CaptioningRNN
+
+    data = load_coco_data(folder, max_train=5, rng=0)
+    model = CaptioningRNN(data["word_to_idx"], input_dim=5, wordvec_dim=4, hidden_dim=6, rng=0)
+    solver = CaptioningSolver(model, data, update_rule="adam", batch_size=5, num_epochs=20, num_val_samples=4, rng=0)
+    solver.train()
+    assert solver.loss_history[-1] < solver.loss_history[0]
+    captions, features, _ = sample_coco_minibatch(data, batch_size=2, rng=0)
+    assert all(isinstance(text, str) for text in decode_captions(model.sample(features), data["idx_to_word"]))
+    assert decode_captions(captions, data["idx_to_word"])[0]
+
+
 # ------------------------------------------------------------------------------------------- bad files
 
 
