@@ -140,11 +140,10 @@ def test_a_score_is_a_mean_over_pictures(small: Captions) -> None:
 # ---------------------------------------------------------------------------------------------- the training
 
 
-@pytest.mark.parametrize("model", ["rnn", "lstm"])
-def test_fifty_captions_are_learnt_by_heart(small: Captions, model: str) -> None:
-    result = train_captions(
-        small, Settings(model, epochs=60, hidden=40, batch_size=25, captions=50, learning_rate=0.015)
-    )
+@pytest.mark.parametrize(("model", "epochs", "hidden", "rate"), [("rnn", 80, 64, 8e-3), ("lstm", 60, 40, 0.015)])
+def test_fifty_captions_are_learnt_by_heart(small: Captions, model: str, epochs: int, hidden: int, rate: float) -> None:
+    settings = Settings(model, epochs=epochs, hidden=hidden, learning_rate=rate, batch_size=25, captions=50)
+    result = train_captions(small, settings)
     assert result.loss[-1] < 0.1
     assert result.scores["train"].true == result.scores["train"].words == 1
     assert result.val_loss == []
