@@ -16,6 +16,8 @@ from cs231n.calculus.zero import is_zero
 MOST_STEPS = 2
 #: And how long the difference may be, spelt out, to be opened further with such an adjoint in it.
 MOST_LETTERS = 12_000
+#: And how long it may be to be opened further where a brief try is enough.
+BRIEF_LETTERS = 4_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Given:
     facts: tuple[tuple[Poly, bool], ...] = ()
 
 
-def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given(), steps: int = MOST_STEPS) -> Proof:
+def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given(), brief: bool = False) -> Proof:
     """Is left = right? Named quantities stay names first and are opened one at a time, only while needed.
 
     Args:
@@ -51,7 +53,7 @@ def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given(),
         left: one side, in normal form.
         right: the other side.
         given: what holds in the case at hand.
-        steps: how often an adjoint that stands on later ones of its kind may be opened.
+        brief: give up where the difference becomes long, or where one step through time is not enough.
     """
     with using(system.context):
         opened: list[str] = []
@@ -64,9 +66,9 @@ def prove_equal(system: System, left: Poly, right: Poly, given: Given = Given(),
                     if (found := _with_the_others(system, p, given)) is not None:
                         opened += found
                         break
-                    if opened.count(name) >= steps or len(p.key) > MOST_LETTERS:
+                    if brief or opened.count(name) == MOST_STEPS or len(p.key) > MOST_LETTERS:
                         name = None
-                if name is None:
+                if name is None or (brief and len(p.key) > BRIEF_LETTERS):
                     return Proof(False, reason="the difference does not normalise to 0")
                 opened.append(name)
                 p, given = _opened(system, p, given, name)

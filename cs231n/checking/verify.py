@@ -17,7 +17,7 @@ from pathlib import Path
 from cs231n.calculus.algebra import Undecided
 from cs231n.calculus.context import using
 from cs231n.calculus.induction import prove_by_induction
-from cs231n.calculus.proof import MOST_STEPS, Proof, prove_equal
+from cs231n.calculus.proof import Proof, prove_equal
 from cs231n.calculus.rewriting import substitute
 from cs231n.checking.attack import Trials, attack
 from cs231n.checking.mutants import Mutant, base_mutants, mutants, refute_mutants
@@ -114,8 +114,9 @@ class Checker:
         except EvaluationError as error:
             out.message = str(error)
             return
-        steps = MOST_STEPS if found.counterexample is None else 0  # what is false is not tried for long
-        proof = self.prove(s, s.left, s.right, steps)
+        proof = self.prove(
+            s, s.left, s.right, brief=found.counterexample is not None
+        )  # no long search for a false line
         if found.counterexample is not None:
             out.verdict, out.counterexample = "refuted", found.counterexample.to_dict()
             if proof.proved:
@@ -170,7 +171,7 @@ class Checker:
             self._lowerings[key] = Lowering(self.page, fixed)
         return self._lowerings[key]
 
-    def prove(self, s: t.Statement, left: t.Tree, right: t.Tree, steps: int = MOST_STEPS) -> Proof:
+    def prove(self, s: t.Statement, left: t.Tree, right: t.Tree, brief: bool = False) -> Proof:
         """Prove left = right in each of the statement's cases."""
         hypotheses: set[str] = set()
         opened: dict[str, None] = {}
@@ -185,7 +186,7 @@ class Checker:
                     if s.induction is None:
                         moved, others = lowering.later_times(others)
                         sides = substitute(sides[0], moved), substitute(sides[1], moved)
-                        proof = prove_equal(lowering.system, *sides, lowering.given(others), steps)
+                        proof = prove_equal(lowering.system, *sides, lowering.given(others), brief)
                     else:
                         proof = prove_by_induction(lowering.system, *sides, lowering.index(s.induction))
             except Undecided as reason:

@@ -140,7 +140,7 @@ def engine_proves(front: str, claim: str) -> bool:
     page = parse_page(f"{front}$$ {claim} $$\n")
     statement = page.statements[-1]
     left, right = statement.left, statement.right
-    return Checker(page, mutate=False).prove(statement, left, right, steps=1).proved  # type: ignore[arg-type]
+    return Checker(page, mutate=False).prove(statement, left, right, brief=True).proved  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", TRUE)
