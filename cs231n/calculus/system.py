@@ -129,7 +129,7 @@ class System:
                 raise Undecided(f"{name} is on no path to the output")
             shape = self.bases[name].shape
             draws = frozenset().union(*(b.draws for b in self.bases.values()))
-            self.bases[adjoint_name] = Base(adjoint_name, shape, generic=False, draws=draws)
+            self.bases[adjoint_name] = Base(adjoint_name, shape, generic=False, smooth=False, draws=draws)
         return self.entry(adjoint_name, subs)
 
     def reaches_output(self, name: str) -> bool:

@@ -149,6 +149,10 @@ DERIVATIVES = {
         "$$ Z_i := u_i \\sum_k u_k $$\n\n$$ \\mathrm{out}_i := Z_i $$\n\n"
         "$$ \\frac{\\partial Z_i}{\\partial u_i} = \\sum_k u_k $$"
     ),
+    # the gradient is 0 wherever u is negative, at several places at once
+    "gradients have ties": (
+        "$$ \\mathrm{out}_i := \\max(0, u_i) $$\n\n$$ \\sum_i \\mathbf 1[du_i = \\max_k du_k] = 1 $$"
+    ),
     "a path forgotten": ("$$ T := \\sum_i u_i $$\n\n$$ \\mathrm{out}_i := u_i T $$\n\n$$ du_k = \\mathrm{dout}_k T $$"),
     "direct for total": (
         "$$ T := \\sum_i u_i $$\n\n$$ \\mathrm{out}_i := u_i T $$\n\n"
