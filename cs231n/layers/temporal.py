@@ -60,7 +60,7 @@ def temporal_affine_backward(dout: np.ndarray, cache: TemporalAffineCache) -> tu
     Derivation: [Temporal affine layer](../layers/temporal.md)
 
     Source: Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, Nature 323 (1986),
-    equations 6 and 7, and the end on iterative nets: a weight used at several times adds up its gradients.
+    equations 6 and 7, for one position.
 
     Args:
         dout: (N, T, M) gradient of the loss with respect to `out`.
