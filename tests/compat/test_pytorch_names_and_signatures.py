@@ -15,6 +15,11 @@ import pytest
 
 #: Module, then name and parameters of the newest starter code that has it. A name alone: nothing is said of it.
 STARTER: dict[str, list[str]] = {
+    "captioning_solver_pytorch": ["CaptioningSolverPytorch(model, data)"],
+    "classifiers.rnn_pytorch": [
+        "CaptioningRNN(word_to_idx, input_dim=512, wordvec_dim=128, hidden_dim=128, cell_type='rnn', "
+        "dtype=torch.float32)",
+    ],
     "gan_pytorch": [
         "ChunkSampler(num_samples, start=0)",
         "Flatten()",
@@ -38,6 +43,13 @@ STARTER: dict[str, list[str]] = {
         "batch_size=128, noise_size=96, num_epochs=10)",
         "sample_noise(batch_size, dim, seed=None)",
     ],
+    "rnn_layers_pytorch": [
+        "rnn_forward(x, h0, Wx, Wh, b)",
+        "rnn_step_forward(x, prev_h, Wx, Wh, b)",
+        "temporal_affine_forward(x, w, b)",
+        "temporal_softmax_loss(x, y, mask, verbose=False)",
+        "word_embedding_forward(x, W)",
+    ],
     "simclr.contrastive_loss": [
         "compute_sim_matrix(out)",
         "rel_error(x, y)",
@@ -60,9 +72,14 @@ STARTER: dict[str, list[str]] = {
 
 #: How many arguments some notebook passes by position, and which by keyword.
 CALLS: dict[str, list[tuple[int, str]]] = {
+    "captioning_solver_pytorch.CaptioningSolverPytorch": [
+        (2, "num_epochs batch_size learning_rate verbose print_every")
+    ],
+    "classifiers.rnn_pytorch.CaptioningRNN": [(1, "input_dim wordvec_dim hidden_dim cell_type dtype")],
     "gan_pytorch.build_dc_generator": [(1, ""), (0, "")],
     "gan_pytorch.generator": [(1, ""), (0, "")],
     "gan_pytorch.run_a_gan": [(7, "num_epochs")],
+    "rnn_layers_pytorch.temporal_softmax_loss": [(3, "verbose")],
     "simclr.contrastive_loss.simclr_loss_vectorized": [(4, ""), (3, "device")],
     "simclr.data_utils.compute_train_transform": [(0, "seed")],
     "simclr.utils.test": [(6, "k temperature device")],
@@ -72,6 +89,10 @@ CALLS: dict[str, list[tuple[int, str]]] = {
 
 #: Names that a notebook has only because of a star import.
 STARS: dict[str, str] = {
+    "rnn_layers_pytorch": (
+        "affine_forward lstm_forward lstm_step_forward rnn_forward rnn_step_forward temporal_affine_forward "
+        "temporal_softmax_loss word_embedding_forward"
+    ),
     "simclr.contrastive_loss": (
         "compute_sim_matrix rel_error sim sim_positive_pairs simclr_loss_naive simclr_loss_vectorized"
     ),
@@ -98,7 +119,7 @@ def found(name: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_signature_begins_as_that_of_the_starter_code(name: str) -> None:
-    starter: dict[str, Any] = {}
+    starter: dict[str, Any] = {"torch": importlib.import_module("torch")}
     line = NAMES[name]
     exec(f"def {line}: ...", starter)
     expected = list(inspect.signature(starter[line.partition("(")[0]]).parameters.values())
