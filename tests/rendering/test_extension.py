@@ -197,6 +197,7 @@ def test_code_of_a_page_is_listed_without_a_second_reference_entry(tmp_path):
         ("1.5", "-2", "at N = 2: left 1.5, right −2"),
         ("20.7312", "20.6801", "at N = 2: left 20.73, right 20.68"),
         ("1e-30", "2e-30", "at N = 2: left 1e−30, right 2e−30"),
+        ("0.992494", "0.992494", "at N = 2: left and right part only after 0.992494"),
     ],
 )
 def test_a_counterexample_shows_enough_digits_to_differ(left, right, shown):
