@@ -13,7 +13,7 @@ MODULES = sorted(
     p.relative_to(ROOT).as_posix()
     for family in ("layers", "losses", "optim")
     for p in (ROOT / "cs231n" / family).glob("*.py")
-    if p.stem != "__init__"
+    if p.stem not in ("__init__", "transformer")  # a block is made of whole layers: those are pasted before it
 )
 
 ALONE = """

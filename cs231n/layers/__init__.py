@@ -39,11 +39,24 @@ from cs231n.layers.pooling import (
     max_pool_backward_naive,
     max_pool_forward_naive,
 )
+from cs231n.layers.positional_encoding import (
+    positional_encoding_backward,
+    positional_encoding_forward,
+    positional_encoding_table,
+)
 from cs231n.layers.relu import relu_backward, relu_forward
 from cs231n.layers.rmsnorm import rmsnorm_backward, rmsnorm_forward
 from cs231n.layers.rnn import rnn_backward, rnn_forward, rnn_step_backward, rnn_step_forward
 from cs231n.layers.spatial_batchnorm import spatial_batchnorm_backward, spatial_batchnorm_forward
 from cs231n.layers.temporal import temporal_affine_backward, temporal_affine_forward
+from cs231n.layers.transformer import (
+    feed_forward_backward,
+    feed_forward_forward,
+    swiglu_backward,
+    swiglu_forward,
+    transformer_decoder_layer_backward,
+    transformer_decoder_layer_forward,
+)
 from cs231n.losses.softmax import softmax_loss
 from cs231n.losses.svm import svm_loss
 
@@ -61,6 +74,8 @@ __all__ = [
     "dropout_forward",
     "elu_backward",
     "elu_forward",
+    "feed_forward_backward",
+    "feed_forward_forward",
     "gelu_backward",
     "gelu_forward",
     "gelu_tanh_backward",
@@ -83,6 +98,9 @@ __all__ = [
     "lstm_step_forward",
     "max_pool_backward_naive",
     "max_pool_forward_naive",
+    "positional_encoding_backward",
+    "positional_encoding_forward",
+    "positional_encoding_table",
     "relu_backward",
     "relu_forward",
     "rmsnorm_backward",
@@ -103,10 +121,14 @@ __all__ = [
     "spatial_groupnorm_backward",
     "spatial_groupnorm_forward",
     "svm_loss",
+    "swiglu_backward",
+    "swiglu_forward",
     "tanh_backward",
     "tanh_forward",
     "temporal_affine_backward",
     "temporal_affine_forward",
+    "transformer_decoder_layer_backward",
+    "transformer_decoder_layer_forward",
     "word_embedding_backward",
     "word_embedding_forward",
 ]
