@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import comb
+
 from cs231n.calculus.algebra import ONE, ZERO, Atom, Base, Mono, Number, Poly, Var, mono_key
 from cs231n.calculus.context import current, need
 
@@ -51,36 +54,58 @@ def size_nonneg(e: Poly | None) -> bool:
     """Is this polynomial in sizes ≥ 0 for all of them? Each size S is written as least + S′ with S′ ≥ 0, and
     every coefficient must then be ≥ 0; declared facts may be subtracted first.
     """
-    if e is None:
+    own = None if e is None else _above_least(frozenset(e.terms.items()))
+    if own is None:
         return False
-    if _shifted_nonneg(e):
+    below = next((m for m, c in own.items() if c < 0), None)
+    if below is None:
         return True
-    facts = current().size_facts
+    facts = [(_above_least(frozenset(f.terms.items())) or {}, words) for f, words in current().size_facts]
     for fact, words in facts:
-        rest = e - fact
-        if _shifted_nonneg(rest):
+        if fact.get(below, 0) >= 0:  # one of those that are subtracted has to lift this coefficient
+            continue
+        rest = _minus(own, fact)
+        if all(c >= 0 for c in rest.values()):
             need(words)
             return True
         for other, more in facts:
-            if _shifted_nonneg(rest - other):
+            if all(rest.get(m, 0) >= c for m, c in other.items()) and all(
+                c >= 0 or m in other for m, c in rest.items()
+            ):
                 need(words)
                 need(more)
                 return True
     return False
 
 
-def _shifted_nonneg(e: Poly) -> bool:
-    from cs231n.calculus.rules import multiply, power
+#: A polynomial in the excesses S′: for each product of them, by exponents, its coefficient.
+_Excess = dict[frozenset[tuple[str, int]], Number]
 
-    out = ZERO
-    for m, c in e.terms.items():
-        term = Poly.number(c)
+
+@lru_cache(maxsize=50_000)
+def _above_least(terms: frozenset[tuple[Mono, Number]]) -> _Excess | None:
+    """The polynomial with these terms written in S′ = S − least; None if it is made of other things than sizes."""
+    out: _Excess = {}
+    for m, c in terms:
+        parts: _Excess = {frozenset(): c}
         for a, k in m:
             if a.kind != "size" or not isinstance(k, int) or k < 0:
-                return False
-            term = multiply(term, power(Poly.atom(a) + Poly.number(a.data[1]), k))
-        out = out + term
-    return all(c >= 0 for c in out.terms.values())
+                return None
+            name, least = a.data
+            powers = [(j, comb(k, j) * least ** (k - j)) for j in range(k + 1)]
+            parts = {
+                (product | {(name, j)} if j else product): d * b for product, d in parts.items() for j, b in powers if b
+            }
+        for product, d in parts.items():
+            out[product] = out.get(product, 0) + d
+    return {m: c for m, c in out.items() if c}
+
+
+def _minus(a: _Excess, b: _Excess) -> _Excess:
+    out = dict(a)
+    for m, c in b.items():
+        out[m] = out.get(m, 0) - c
+    return out
 
 
 def surely_in_range(e: Poly, n: Poly) -> bool:
