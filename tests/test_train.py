@@ -36,6 +36,10 @@ PAGES = {
     "dropout": "layers/dropout.md",
     "initialisation": "foundations/initialisation.md",
     "optimizers": "optim/adaptive.md",
+    "saliency": "visualization/saliency.md",
+    "fooling": "visualization/fooling.md",
+    "class_visualization": "visualization/class_visualization.md",
+    "style": "visualization/style_transfer.md",
 }
 
 #: the whole extra `train`
@@ -493,6 +497,12 @@ def test_what_the_pages_say_of_the_experiments() -> None:
     assert (len(rates), len(good["rmsprop"])) == (11, 9)
     bests = [best(group) for group in found["optimizers"]["runs"].values()]
     assert max(bests) - min(bests) == pytest.approx(4 / 360, abs=1e-5)
+
+    maps = found["saliency"]["largest of a map"]
+    assert maps["score"] == pytest.approx([1.6, 5.0], abs=0.05)
+    assert maps["loss"] == pytest.approx([2e-6, 4.9], rel=0.15)
+    assert found["fooling"]["pairs"] == 900 and found["fooling"]["nearest_real"] == pytest.approx(2.4, abs=0.05)
+    assert found["style"]["last"]["style"] < 0.03 * found["style"]["first"]["style"]
 
 
 # --------------------------------------------------------------------------------------------- the pages

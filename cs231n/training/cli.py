@@ -58,6 +58,10 @@ class Experiment(StrEnum):
     dropout = "dropout"
     initialisation = "initialisation"
     optimizers = "optimizers"
+    saliency = "saliency"
+    fooling = "fooling"
+    class_visualization = "class_visualization"
+    style = "style"
 
 
 ModelOption = Annotated[

@@ -15,6 +15,7 @@ import numpy as np
 
 from cs231n.layer_utils import affine_relu_backward, affine_relu_forward
 from cs231n.layers import affine_backward, affine_forward, softmax_loss
+from cs231n.training import visualization
 from cs231n.training.checkpoint import write_atomically
 from cs231n.training.digits import DEFAULTS, RATES, load_digits
 from cs231n.training.picture import COLOURS, INK, band, picture
@@ -290,12 +291,39 @@ def optimizers(data: Data, epochs: int, show: Show) -> Outcome:
     )
 
 
+# ------------------------------------------------------------------------------------------------ visualization
+
+
+def saliency(data: Data, epochs: int, show: Show) -> Outcome:
+    """Maps of the score and of the loss, and what erasing the most or the least salient pixels does."""
+    return Outcome(*visualization.saliency(data, epochs, show))
+
+
+def fooling(data: Data, epochs: int, show: Show) -> Outcome:
+    """How many steps, and how far, until a digit is taken for another one."""
+    return Outcome(*visualization.fooling(data, epochs, show))
+
+
+def class_visualization(data: Data, epochs: int, show: Show) -> Outcome:
+    """The digits that the network likes best: with and without a penalty, jitter and blur, and with the wrong sign."""
+    return Outcome(*visualization.class_visualization(data, epochs, show))
+
+
+def style(data: Data, epochs: int, show: Show) -> Outcome:
+    """A photograph in the manner of another; an epoch is five steps, and the digits are not used."""
+    return Outcome(*visualization.style(data, epochs, show))
+
+
 #: The experiments, and how many epochs each takes on its page.
 EXPERIMENTS: dict[str, tuple[Callable[[Data, int, Show], Outcome], int]] = {
     "batchnorm": (batchnorm, 10),
     "dropout": (dropout, 60),
     "initialisation": (initialisation, 10),
     "optimizers": (optimizers, 20),
+    "saliency": (saliency, 10),
+    "fooling": (fooling, 10),
+    "class_visualization": (class_visualization, 10),
+    "style": (style, 20),
 }
 
 
