@@ -141,7 +141,10 @@ CALLS: dict[str, list[tuple[int, str]]] = {
     ],
     "classifiers.fc_net.TwoLayerNet": [(3, ""), (0, "input_dim hidden_dim num_classes weight_scale")],
     "classifiers.neural_net.TwoLayerNet": [(3, "std")],
-    "classifiers.rnn.CaptioningRNN": [(1, "input_dim wordvec_dim hidden_dim cell_type dtype")],
+    "classifiers.rnn.CaptioningRNN": [
+        (1, "input_dim wordvec_dim hidden_dim cell_type dtype"),
+        (0, "word_to_idx input_dim wordvec_dim hidden_dim cell_type dtype"),
+    ],
     "coco_utils.load_coco_data": [(0, "pca_features max_train")],
     "coco_utils.sample_coco_minibatch": [(1, "batch_size split")],
     "data_utils.load_imagenet_val": [(0, "num")],
@@ -208,7 +211,8 @@ def found(name: str) -> Any:
 def test_imports_say_nothing_and_need_nothing_compiled() -> None:
     """One process that only imports: no banner asking for a build, no warning, whatever was imported before here."""
     modules = (
-        "classifiers data_utils fast_layers features gradient_check layer_utils layers losses optim solver vis_utils"
+        "captioning_solver classifiers coco_utils data_utils fast_layers features gradient_check image_utils "
+        "layer_utils layers losses optim rnn_layers solver vis_utils"
     )
     lines = "; ".join(f"import cs231n.{module}" for module in modules.split())
     child = subprocess.run([sys.executable, "-W", "error", "-c", lines], capture_output=True, text=True, check=False)
@@ -221,6 +225,12 @@ def test_a_name_is_imported_as_the_notebooks_import_it(name: str) -> None:
     notebook: dict[str, Any] = {}
     exec(f"from cs231n.{module} import {attribute}", notebook)
     assert callable(notebook[attribute])
+
+
+@pytest.mark.parametrize("name", ["SQUEEZENET_MEAN", "SQUEEZENET_STD"])
+def test_the_constants_of_images_have_a_number_for_each_colour(name: str) -> None:
+    constant = found(f"image_utils.{name}")
+    assert constant.shape == (3,) and (constant > 0.2).all() and (constant < 0.5).all()
 
 
 @pytest.mark.parametrize("name", PRESENT)
@@ -346,12 +356,77 @@ def test_the_solver_is_called_as_the_notebooks_call_it(rng: np.random.Generator)
     assert 0 <= solver.check_accuracy(X, y) <= 1
 
 
+def test_networks_have_the_attributes_that_notebooks_set_and_read(rng: np.random.Generator) -> None:
+    from cs231n.classifiers.cnn import ThreeLayerConvNet
+    from cs231n.classifiers.fc_net import FullyConnectedNet, TwoLayerNet
+
+    X, y = rng.normal(size=(3, 2, 4, 5)), np.array([1, 0, 2])
+    networks = {
+        "cnn": ThreeLayerConvNet(
+            num_filters=3, filter_size=3, input_dim=(2, 4, 5), hidden_dim=4, num_classes=3, dtype=np.float64
+        ),
+        "two": TwoLayerNet(input_dim=40, hidden_dim=4, num_classes=3, weight_scale=0.1),
+        "deep": FullyConnectedNet([4, 5], input_dim=40, num_classes=3, dtype=np.float64),
+    }
+    for name, net in networks.items():
+        loss, grads = net.loss(X, y)
+        assert grads.keys() == net.params.keys() and net.loss(X).shape == (3, 3)
+        if name != "deep":  # "model.reg = 0.5" between two calls
+            net.reg = 0.5
+            assert net.loss(X, y)[0] > loss
+    assert sorted(networks["two"].params) == ["W1", "W2", "b1", "b2"]  # read and set by name there
+    networks["two"].params["b2"] = np.array([0.0, 9.0, 0.0])
+    assert (networks["two"].loss(X).argmax(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+def test_the_captioning_network_and_its_solver_are_called_as_the_notebooks_call_them(
+    cell_type: str, rng: np.random.Generator
+) -> None:
+    from cs231n.captioning_solver import CaptioningSolver
+    from cs231n.classifiers.rnn import CaptioningRNN
+    from cs231n.coco_utils import decode_captions, sample_coco_minibatch
+
+    words = ["<NULL>", "<START>", "<END>", "cat", "dog"]
+    captions, features = np.array([[1, 3, 2, 0], [1, 4, 4, 2]]), rng.normal(size=(2, 6))
+    data = {
+        "train_captions": captions,
+        "train_image_idxs": np.array([0, 1]),
+        "train_features": features,
+        "train_urls": np.array(["http://example.org/cat", "http://example.org/dog"]),
+    }
+    model = CaptioningRNN(
+        cell_type=cell_type,
+        word_to_idx={word: number for number, word in enumerate(words)},
+        input_dim=data["train_features"].shape[1],
+        hidden_dim=8,
+        wordvec_dim=5,
+    )
+    solver = CaptioningSolver(
+        model,
+        data,
+        update_rule="adam",
+        num_epochs=2,
+        batch_size=25,
+        optim_config={"learning_rate": 5e-3},
+        lr_decay=0.95,
+        verbose=False,
+        print_every=10,
+    )
+    solver.train()
+    assert len(solver.loss_history) == 2
+    gt_captions, features, urls = sample_coco_minibatch(data, split="train", batch_size=2)
+    decoded = decode_captions(model.sample(features), words)
+    assert len(decoded) == len(decode_captions(gt_captions, words)) == len(urls) == 2
+    assert "Wx" in model.params and model.loss(features, gt_captions)[1].keys() == model.params.keys()
+
+
 # ------------------------------------------------- the array is moved in place, and the function ignores its argument
 
 
 def layer_checks(rng: np.random.Generator) -> dict[str, tuple[list[np.ndarray], Any, Any]]:
     """For each layer its arrays, its forward and its backward, as the notebooks put them together."""
-    from cs231n import fast_layers, layer_utils, layers
+    from cs231n import fast_layers, layer_utils, layers, rnn_layers
 
     x, image = rng.normal(size=(4, 5)), rng.normal(size=(2, 4, 5, 3))
     w, b = rng.normal(size=(5, 3)), rng.normal(size=3)
@@ -363,6 +438,10 @@ def layer_checks(rng: np.random.Generator) -> dict[str, tuple[list[np.ndarray], 
     drop = {"mode": "train", "p": 0.7, "seed": 123}
     by_group = (1, 4, 1, 1)
     scale, shift = gamma_c.reshape(by_group), beta_c.reshape(by_group)
+    sequence, state, table = rng.normal(size=(2, 4, 5)), rng.normal(size=(2, 3)), rng.normal(size=(6, 3))
+    words = np.array([[0, 5, 0], [3, 1, 3]])
+    Wx, Wh, bh = (rng.normal(size=s) for s in ((5, 12), (3, 12), 12))
+    plain_Wx, plain_Wh, plain_b = Wx[:, :3].copy(), Wh[:, :3].copy(), bh[:3].copy()
     return {
         "affine": ([x, w, b], lambda: layers.affine_forward(x, w, b), layers.affine_backward),
         "relu": ([x], lambda: layers.relu_forward(x), layers.relu_backward),
@@ -426,6 +505,26 @@ def layer_checks(rng: np.random.Generator) -> dict[str, tuple[list[np.ndarray], 
             [image, scale, shift],
             lambda: layers.spatial_groupnorm_forward(image, scale, shift, 2, group),
             layers.spatial_groupnorm_backward,
+        ),
+        "rnn": (
+            [sequence, state, plain_Wx, plain_Wh, plain_b],
+            lambda: rnn_layers.rnn_forward(sequence, state, plain_Wx, plain_Wh, plain_b),
+            rnn_layers.rnn_backward,
+        ),
+        "lstm": (
+            [sequence, state, Wx, Wh, bh],
+            lambda: rnn_layers.lstm_forward(sequence, state, Wx, Wh, bh),
+            rnn_layers.lstm_backward,
+        ),
+        "temporal_affine": (
+            [sequence, w, b],
+            lambda: rnn_layers.temporal_affine_forward(sequence, w, b),
+            rnn_layers.temporal_affine_backward,
+        ),
+        "word_embedding": (
+            [table],
+            lambda: rnn_layers.word_embedding_forward(words, table),
+            rnn_layers.word_embedding_backward,
         ),
     }
 
@@ -497,3 +596,18 @@ def test_numeric_gradients_of_networks_look_at_the_parameters_themselves(
     for name, grad in grads.items():
         numeric = eval_numerical_gradient(lambda _: net.loss(X, y)[0], net.params[name], verbose=False)
         np.testing.assert_allclose(grad, numeric, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+def test_numeric_gradients_of_the_captioning_network_look_at_the_parameters_themselves(
+    cell_type: str, rng: np.random.Generator
+) -> None:
+    from cs231n.classifiers.rnn import CaptioningRNN
+
+    words = {"<NULL>": 0, "<START>": 1, "cat": 2, "dog": 3}
+    net = CaptioningRNN(words, 3, 4, 2, cell_type=cell_type, dtype=np.float64, rng=1)
+    features, captions = rng.normal(size=(3, 3)), np.array([[1, 2, 3], [1, 3, 0], [1, 2, 2]])
+    _, grads = net.loss(features, captions)
+    for name, grad in grads.items():
+        numeric = eval_numerical_gradient(lambda _: net.loss(features, captions)[0], net.params[name], verbose=False)
+        np.testing.assert_allclose(grad, numeric, rtol=1e-5, atol=1e-8, err_msg=name)

@@ -11,7 +11,10 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+
+from cs231n.coco_utils import decode_captions
 
 #: Module, then name and parameters of the newest starter code that has it. A name alone: nothing is said of it.
 STARTER: dict[str, list[str]] = {
@@ -50,6 +53,16 @@ STARTER: dict[str, list[str]] = {
         "temporal_softmax_loss(x, y, mask, verbose=False)",
         "word_embedding_forward(x, W)",
     ],
+    "net_visualization_pytorch": [
+        "blur_image(X, sigma=1)",
+        "class_visualization_update_step(img, model, target_y, l2_reg, learning_rate)",
+        "compute_saliency_maps(X, y, model)",
+        "deprocess(img, should_rescale=True)",
+        "jitter(X, ox, oy)",
+        "make_fooling_image(X, target_y, model)",
+        "preprocess(img, size=224)",
+        "rescale(x)",
+    ],
     "simclr.contrastive_loss": [
         "compute_sim_matrix(out)",
         "rel_error(x, y)",
@@ -63,6 +76,18 @@ STARTER: dict[str, list[str]] = {
         "compute_train_transform(seed=123456)",
     ],
     "simclr.model": ["Model(feature_dim=128)"],
+    "style_transfer_pytorch": [
+        "content_loss(content_weight, content_current, content_original)",
+        "deprocess(img)",
+        "extract_features(x, cnn)",
+        "features_from_img(imgpath, imgsize, cnn)",
+        "gram_matrix(features, normalize=True)",
+        "preprocess(img, size=512)",
+        "rel_error(x, y)",
+        "rescale(x)",
+        "style_loss(feats, style_layers, style_targets, style_weights)",
+        "tv_loss(img, tv_weight)",
+    ],
     "simclr.utils": [
         "test(model, memory_data_loader, test_data_loader, epoch, epochs, c, temperature=0.5, k=200, device='cuda')",
         "train(model, data_loader, train_optimizer, epoch, epochs, batch_size=32, temperature=0.5, device='cuda')",
@@ -75,13 +100,19 @@ CALLS: dict[str, list[tuple[int, str]]] = {
     "captioning_solver_pytorch.CaptioningSolverPytorch": [
         (2, "num_epochs batch_size learning_rate verbose print_every")
     ],
-    "classifiers.rnn_pytorch.CaptioningRNN": [(1, "input_dim wordvec_dim hidden_dim cell_type dtype")],
+    "classifiers.rnn_pytorch.CaptioningRNN": [
+        (1, "input_dim wordvec_dim hidden_dim cell_type dtype"),
+        (0, "word_to_idx input_dim wordvec_dim hidden_dim cell_type dtype"),
+    ],
     "gan_pytorch.build_dc_generator": [(1, ""), (0, "")],
     "gan_pytorch.generator": [(1, ""), (0, "")],
     "gan_pytorch.run_a_gan": [(7, "num_epochs")],
     "rnn_layers_pytorch.temporal_softmax_loss": [(3, "verbose")],
+    "net_visualization_pytorch.blur_image": [(1, "sigma")],
+    "net_visualization_pytorch.deprocess": [(1, ""), (1, "should_rescale")],
     "simclr.contrastive_loss.simclr_loss_vectorized": [(4, ""), (3, "device")],
     "simclr.data_utils.compute_train_transform": [(0, "seed")],
+    "style_transfer_pytorch.preprocess": [(1, "size")],
     "simclr.utils.test": [(6, "k temperature device")],
     "simclr.utils.train": [(5, "batch_size temperature device")],
     "simclr.utils.train_val": [(5, "device")],
@@ -92,6 +123,9 @@ STARS: dict[str, str] = {
     "rnn_layers_pytorch": (
         "affine_forward lstm_forward lstm_step_forward rnn_forward rnn_step_forward temporal_affine_forward "
         "temporal_softmax_loss word_embedding_forward"
+    ),
+    "net_visualization_pytorch": (
+        "blur_image class_visualization_update_step compute_saliency_maps deprocess jitter make_fooling_image preprocess"
     ),
     "simclr.contrastive_loss": (
         "compute_sim_matrix rel_error sim sim_positive_pairs simclr_loss_naive simclr_loss_vectorized"
@@ -159,3 +193,39 @@ def test_a_star_import_says_what_to_install(module: str) -> None:
     else:
         with pytest.raises(ImportError, match=r"pip install -e '\.\[vision\]'"):
             exec(f"from cs231n.{module} import *", notebook)
+
+
+# ------------------------------------------------------------------------------------------------ instances
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm"])
+def test_the_captioning_network_and_its_solver_are_called_as_the_notebooks_call_them(cell_type: str) -> None:
+    torch = importlib.import_module("torch")
+    words = ["<NULL>", "<START>", "<END>", "cat", "dog"]
+    captions, features = np.array([[1, 3, 2, 0], [1, 4, 4, 2]]), np.linspace(-1, 1, 12).reshape(2, 6)
+    data = {"train_captions": captions, "train_image_idxs": np.array([0, 1]), "train_features": features}
+    model = found("classifiers.rnn_pytorch.CaptioningRNN")(
+        cell_type=cell_type,
+        word_to_idx={word: number for number, word in enumerate(words)},
+        input_dim=6,
+        hidden_dim=8,
+        wordvec_dim=5,
+    )
+    solver = found("captioning_solver_pytorch.CaptioningSolverPytorch")(
+        model, data, num_epochs=2, batch_size=25, learning_rate=5e-3, verbose=False, print_every=10
+    )
+    solver.train()
+    assert len(solver.loss_history) == 2
+    sampled = model.sample(torch.tensor(features))
+    assert len(decode_captions(np.asarray(sampled), words)) == 2
+    model.params["b_vocab"] = torch.zeros(5)  # the notebook fills them one by one
+    assert model.loss(torch.tensor(features), torch.tensor(captions)).isfinite()
+
+
+def test_the_encoder_is_saved_and_loaded_as_a_module_is() -> None:
+    """Made in `tests/test_simclr.py`, with `f`, the part that the notebook takes; torchvision is not needed here."""
+    torch = importlib.import_module("torch")
+    model = found("simclr.model.Model")
+    assert issubclass(model, torch.nn.Module)
+    for name in ("load_state_dict", "parameters", "state_dict", "to"):
+        assert getattr(model, name) is getattr(torch.nn.Module, name)
