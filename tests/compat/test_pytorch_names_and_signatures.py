@@ -125,7 +125,8 @@ STARS: dict[str, str] = {
         "temporal_softmax_loss word_embedding_forward"
     ),
     "net_visualization_pytorch": (
-        "blur_image class_visualization_update_step compute_saliency_maps deprocess jitter make_fooling_image preprocess"
+        "blur_image class_visualization_update_step compute_saliency_maps deprocess jitter "
+        "make_fooling_image preprocess"
     ),
     "simclr.contrastive_loss": (
         "compute_sim_matrix rel_error sim sim_positive_pairs simclr_loss_naive simclr_loss_vectorized"
