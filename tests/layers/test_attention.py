@@ -150,6 +150,19 @@ def test_dtype_is_kept(dtype, mask):
     assert cache.lse.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+def test_the_scale_has_all_digits_of_the_type(dtype):
+    # a root of D in float32 leaves the dtype alone and is wrong in the eighth digit
+    q, k, v, dout = (a.astype(dtype) for a in draw())
+    e = np.exp(q @ k.T / float(D) ** 0.5)
+    p = e / e.sum(axis=1, keepdims=True)
+    dp = dout @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) / float(D) ** 0.5
+    for got in both(q, k, v, dout):
+        for one, other in zip(got, (p @ v, ds @ k, ds.T @ q, p.T @ dout), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-15)
+
+
 def test_memory_layout_does_not_matter_and_nothing_is_changed():
     arrays = draw(front=(2, 3))
     mask = some_mask()
