@@ -28,6 +28,7 @@ import cs231n
 from cs231n.checking.verdicts import EXPECTED, PageResult, StatementResult
 from cs231n.training.captions_cli import captions
 from cs231n.training.cli import app as train
+from cs231n.training.generative_cli import gan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +37,7 @@ app = typer.Typer(
     help="A derivation handbook whose pages are their own proof.",
 )
 train.command()(captions)
+train.command()(gan)
 app.add_typer(train, name="train")
 
 
