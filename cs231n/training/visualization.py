@@ -234,14 +234,14 @@ def style(data: Data, epochs: int, show: Show) -> Found:
     wanted = [gram_matrix(features) for features, _ in _features(painting, kernels)]
     original = _features(content, kernels)[-1][0]
 
-    weights = {"content": 6e-4, "style": [3e3, 3e3], "tv": 1e-3}
+    content_weight, style_weights, tv_weight = 6e-4, [3e3, 3e3], 1e-3
 
     def losses(image: np.ndarray) -> tuple[dict[str, float], np.ndarray]:
         layers = _features(image, kernels)
         feats = [features for features, _ in layers]
-        of_content, dcontent = content_loss(weights["content"], feats[1], original)
-        of_style, dfeats = style_loss(feats, [0, 1], wanted, weights["style"])
-        smooth, dimage = tv_loss(image, weights["tv"])
+        of_content, dcontent = content_loss(content_weight, feats[1], original)
+        of_style, dfeats = style_loss(feats, [0, 1], wanted, style_weights)
+        smooth, dimage = tv_loss(image, tv_weight)
         dh = layers[1][1](dcontent + dfeats[1])
         dimage = dimage + layers[0][1](dh + dfeats[0])
         return {"content": float(of_content), "style": float(of_style), "total variation": float(smooth)}, dimage
@@ -303,10 +303,8 @@ def _features(image: np.ndarray, kernels: Sequence[np.ndarray]) -> list[tuple[np
 
 def _trained(data: Data, epochs: int, show: Show) -> Any:
     """A convolutional network, with the settings of `cs231n train digits --model cnn`, and its best parameters."""
-    settings = Settings(
-        **({"model": "cnn", "optimizer": "adam", "learning_rate": RATES["cnn"]["adam"]} | DEFAULTS["cnn"])
-        | {"epochs": epochs}
-    )
+    usual: dict[str, Any] = DEFAULTS["cnn"] | {"epochs": epochs}
+    settings = Settings("cnn", "adam", RATES["cnn"]["adam"], **usual)
     weights_rng, solver_rng = np.random.default_rng(0).spawn(2)
     (X, y), (X_val, y_val) = data.parts["train"], data.parts["val"]
     show("training")

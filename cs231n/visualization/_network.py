@@ -56,6 +56,7 @@ def scores_and_backward(model: Any, X: np.ndarray) -> tuple[np.ndarray, Backward
         raise ValueError(f"expected a network with the parameters W1, b1, …, got {type(model).__name__}")
     h = X.astype(params["W1"].dtype, copy=False) if X.dtype.kind == "f" else X
     steps: list[tuple[Callable[..., Any], Any]] = []
+    cache: Any
 
     if hasattr(model, "conv_param"):
         h, cache = conv_relu_pool_forward(h, params["W1"], params["b1"], model.conv_param, model.pool_param)

@@ -7,7 +7,11 @@ import numpy as np
 
 
 def class_visualization_step(
-    img: np.ndarray, g: np.ndarray, l2_reg: float, learning_rate: float, normalize: bool = True
+    img: np.ndarray,
+    g: np.ndarray,
+    l2_reg: float,
+    learning_rate: float,
+    normalize: bool = True,
 ) -> np.ndarray:
     r"""One step uphill on the score minus `l2_reg` times the sum of the squared pixels.
 
@@ -39,12 +43,12 @@ def class_visualization_step(
     if g.shape != img.shape:
         raise ValueError(f"expected g of shape {img.shape}, got {g.shape}")
     if img.dtype.kind == "f":
-        l2_reg, learning_rate = img.dtype.type(l2_reg), img.dtype.type(learning_rate)
+        l2_reg = img.dtype.type(l2_reg)
+        learning_rate = img.dtype.type(learning_rate)
 
     dimg = g - 2 * l2_reg * img
     if normalize:
-        if img.dtype.kind == "f":
-            # a factor that the next line takes out again: squares stay in range, and zero stays zero
+        if img.dtype.kind == "f":  # so that the squares stay in range; the next lines take it out again
             dimg = dimg / (abs(dimg).max(initial=0) or 1)
         length = np.sqrt((dimg**2).sum())
         dimg = dimg / (length if img.dtype.kind == "O" else length or 1)
@@ -107,7 +111,9 @@ def blur(img: np.ndarray, sigma: float = 1.0) -> np.ndarray:
         size = img.shape[axis]
         total = np.zeros_like(img)
         for offset, weight in zip(offsets, weights, strict=True):
-            place = (np.arange(size) + offset) % (2 * size)  # mirrored at the edges, as often as needed
-            total += weight * img.take(np.minimum(place, 2 * size - 1 - place), axis=axis)
+            # mirrored at the edges, as often as needed
+            place = (np.arange(size) + offset) % (2 * size)
+            place = np.minimum(place, 2 * size - 1 - place)
+            total += weight * img.take(place, axis=axis)
         img = total
     return img

@@ -7,6 +7,9 @@ from typing import Callable  # noqa: UP035  NumPy and typing are all that a conc
 
 import numpy as np
 
+#: Images → their scores, and the function that takes a gradient from the scores back to the images.
+Forward = Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
+
 
 def normalized_step(g: np.ndarray, learning_rate: float) -> np.ndarray:
     r"""The step of length `learning_rate` along a gradient; no step where the gradient is zero.
@@ -42,13 +45,14 @@ def normalized_step(g: np.ndarray, learning_rate: float) -> np.ndarray:
     if largest == 0:
         return np.zeros_like(g)
     direction = g / largest
-    return direction * (g.dtype.type(learning_rate) / np.sqrt((direction**2).sum()))
+    length = np.sqrt((direction**2).sum())
+    return direction * (g.dtype.type(learning_rate) / length)
 
 
 def make_fooling_image(
     X: np.ndarray,
     target_y: int,
-    forward: Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]],
+    forward: Forward,
     learning_rate: float = 1.0,
     max_steps: int = 100,
 ) -> tuple[np.ndarray, int]:

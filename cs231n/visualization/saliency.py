@@ -7,6 +7,9 @@ from typing import Callable  # noqa: UP035  NumPy and typing are all that a conc
 
 import numpy as np
 
+#: Images → their scores, and the function that takes a gradient from the scores back to the images.
+Forward = Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]]
+
 
 def right_scores(scores: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     r"""The sum over the batch of the scores of the right classes, and its gradient: ones at the labels.
@@ -80,7 +83,7 @@ def saliency_maps(dX: np.ndarray) -> np.ndarray:
 def compute_saliency_maps(
     X: np.ndarray,
     y: np.ndarray,
-    forward: Callable[[np.ndarray], tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]],
+    forward: Forward,
 ) -> np.ndarray:
     r"""The saliency maps of a batch of images: one pass forward, one back.
 
