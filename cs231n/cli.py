@@ -28,7 +28,7 @@ import cs231n
 from cs231n.checking.verdicts import EXPECTED, PageResult, StatementResult
 from cs231n.training.captions_cli import captions
 from cs231n.training.cli import app as train
-from cs231n.training.generative_cli import gan
+from cs231n.training.generative_cli import gan, simclr
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 train.command()(captions)
 train.command()(gan)
+train.command()(simclr)
 app.add_typer(train, name="train")
 
 

@@ -1,4 +1,4 @@
-"""The command ``cs231n train gan``."""
+"""The commands ``cs231n train gan`` and ``cs231n train simclr``."""
 
 from __future__ import annotations
 
@@ -71,6 +71,33 @@ def gan(
             known.rows(result),
             written,
         )
+
+
+def simclr(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many networks, from the seeds 0, 1, 2 …")] = 5,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often the pictures are gone through.")] = 200,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=2, help="Pictures in a batch; views are twice.")] = 256,
+    temperature: Annotated[float, typer.Option("--temperature", help="Of the contrastive loss.")] = 0.3,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="The first rate of Adam.")] = 2e-3,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where table and picture go.")] = Path("simclr"),
+) -> None:
+    """Train an encoder on the digits without their labels, and probe it with few labels and with all.
+
+    Writes table.md, simclr.svg and results.json. Needs scikit-learn and matplotlib, the extra "train".
+    """
+    with _reported("sklearn", "matplotlib"):
+        from cs231n.training import simclr as known
+
+        settings = known.Settings(
+            seeds=seeds, epochs=epochs, batch_size=batch_size, tau=temperature, learning_rate=learning_rate
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        data = known.load_pictures()
+        with _bar(seeds * epochs) as show:
+            runs = known.train_simclr(data, settings, show)
+        written = known.write_report(out, data, settings, runs)
+        title = f"simclr · {seeds} seeds · {epochs} epochs · {sum(run.seconds for run in runs):.1f} s"
+        _print_table(title, known.HEADER, known.rows(runs), written)
 
 
 @contextmanager
