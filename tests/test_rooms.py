@@ -16,7 +16,7 @@ FACADES: frozenset[str] = frozenset({"classifiers/linear_svm", "classifiers/neur
 
 #: A chapter for tensors of PyTorch, where the course has it so. Its page is that of the chapter; a test outside of the
 #: families compares the two.
-PYTORCH: frozenset[str] = frozenset({"classifiers/rnn_pytorch"})
+PYTORCH: frozenset[str] = frozenset({"classifiers/rnn_pytorch", "classifiers/transformer"})
 
 
 def names(folder: Path, pattern: str) -> set[str]:
@@ -78,5 +78,6 @@ def test_a_facade_only_hands_on_names() -> None:
 
 def test_a_chapter_in_pytorch_is_compared_with_the_chapter() -> None:
     for twin in PYTORCH:
-        assert twin.removesuffix("_pytorch") in CONCEPTS
-        assert (ROOT / "tests" / f"test_{Path(twin).name}.py").is_file()
+        chapter = {"classifiers/transformer": "classifiers/captioning_transformer"}.get(twin)
+        assert (chapter or twin.removesuffix("_pytorch")) in CONCEPTS
+        assert (ROOT / "tests" / f"test_{Path(twin).name.removesuffix('_pytorch')}_pytorch.py").is_file()

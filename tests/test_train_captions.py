@@ -168,7 +168,7 @@ def test_every_model_of_the_table_is_made(model: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"model": "grue"}, "model: expected one of rnn, lstm.*got 'grue'"),
+        ({"model": "grue"}, "model: expected one of rnn, lstm, transformer, got 'grue'"),
         ({"epochs": 0}, "epochs >= 1, got 0"),
         ({"learning_rate": -1.0}, r"learning rate > 0, got -1\.0"),
     ],
@@ -262,6 +262,12 @@ def in_page(name: str) -> bool:
 def test_the_page_shows_the_numbers_of_a_run_that_is_kept(model: str, table: Callable[[str], str]) -> None:
     assert in_page(f"captions-{model}.json")
     assert table(model) in PAGE
+
+
+def test_the_page_of_the_transformer_does_so_too(table: Callable[[str], str]) -> None:
+    page = (ROOT / "docs" / "classifiers" / "captioning_transformer.md").read_text(encoding="utf-8")
+    assert "(../assets/figures/captions-transformer.json)" in page
+    assert table("transformer") in page
 
 
 def test_the_page_shows_the_pictures_of_that_run() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from cs231n.captioning_solver import CaptioningSolver
+from cs231n.classifiers.captioning_transformer import CaptioningTransformer
 from cs231n.classifiers.rnn import CaptioningRNN
 
 __all__ = [
@@ -258,14 +259,24 @@ def _recurrent(settings: Settings, features: int, rng: np.random.Generator) -> C
     return CaptioningRNN(WORD_TO_IDX, features, settings.wordvec, settings.hidden, settings.model, rng=rng)
 
 
+def _transformer(settings: Settings, features: int, rng: np.random.Generator) -> CaptioningTransformer:
+    """Two blocks with four heads."""
+    return CaptioningTransformer(WORD_TO_IDX, features, settings.wordvec, 4, 2, settings.hidden, rng=rng)
+
+
 #: Settings that suit each model, found with the validation part; and what learning a few by heart changes.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "rnn": {"epochs": 20, "lr_decay": 0.9},
     "lstm": {"epochs": 30, "lr_decay": 0.95},
+    "transformer": {"epochs": 20, "lr_decay": 0.9, "learning_rate": 2e-3},
     "by heart": {"epochs": 100, "batch_size": 25},
 }
 #: For each model how to make it: a function of the settings, the number of features, and a generator.
-MODELS: dict[str, Callable[[Settings, int, np.random.Generator], Any]] = {"rnn": _recurrent, "lstm": _recurrent}
+MODELS: dict[str, Callable[[Settings, int, np.random.Generator], Any]] = {
+    "rnn": _recurrent,
+    "lstm": _recurrent,
+    "transformer": _transformer,
+}
 
 
 @dataclass

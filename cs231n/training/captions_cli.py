@@ -18,6 +18,7 @@ class CaptionModel(StrEnum):
 
     rnn = "rnn"
     lstm = "lstm"
+    transformer = "transformer"
 
 
 def captions(

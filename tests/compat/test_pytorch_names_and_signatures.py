@@ -19,9 +19,13 @@ from cs231n.coco_utils import decode_captions
 #: Module, then name and parameters of the newest starter code that has it. A name alone: nothing is said of it.
 STARTER: dict[str, list[str]] = {
     "captioning_solver_pytorch": ["CaptioningSolverPytorch(model, data)"],
+    "captioning_solver_transformer": ["CaptioningSolverTransformer(model, data, idx_to_word)"],
     "classifiers.rnn_pytorch": [
         "CaptioningRNN(word_to_idx, input_dim=512, wordvec_dim=128, hidden_dim=128, cell_type='rnn', "
         "dtype=torch.float32)",
+    ],
+    "classifiers.transformer": [
+        "CaptioningTransformer(word_to_idx, input_dim, wordvec_dim, num_heads=4, num_layers=2, max_length=50)",
     ],
     "gan_pytorch": [
         "ChunkSampler(num_samples, start=0)",
@@ -93,6 +97,10 @@ STARTER: dict[str, list[str]] = {
         "train(model, data_loader, train_optimizer, epoch, epochs, batch_size=32, temperature=0.5, device='cuda')",
         "train_val(model, data_loader, train_optimizer, epoch, epochs, device='cuda')",
     ],
+    "transformer_layers": [
+        "MultiHeadAttention(embed_dim, num_heads, dropout=0.1)",
+        "PositionalEncoding(embed_dim, dropout=0.1, max_len=5000)",
+    ],
 }
 
 #: How many arguments some notebook passes by position, and which by keyword.
@@ -104,6 +112,15 @@ CALLS: dict[str, list[tuple[int, str]]] = {
         (1, "input_dim wordvec_dim hidden_dim cell_type dtype"),
         (0, "word_to_idx input_dim wordvec_dim hidden_dim cell_type dtype"),
     ],
+    "captioning_solver_transformer.CaptioningSolverTransformer": [
+        (2, "idx_to_word num_epochs batch_size learning_rate verbose print_every")
+    ],
+    "classifiers.transformer.CaptioningTransformer": [
+        (1, "input_dim wordvec_dim num_heads num_layers max_length"),
+        (0, "word_to_idx input_dim wordvec_dim num_heads num_layers max_length"),
+    ],
+    "transformer_layers.MultiHeadAttention": [(1, "num_heads"), (2, "")],
+    "transformer_layers.PositionalEncoding": [(1, "")],
     "gan_pytorch.build_dc_generator": [(1, ""), (0, "")],
     "gan_pytorch.generator": [(1, ""), (0, "")],
     "gan_pytorch.run_a_gan": [(7, "num_epochs")],
@@ -133,6 +150,7 @@ STARS: dict[str, str] = {
     ),
     "simclr.model": "Model",
     "simclr.utils": "test train train_val",
+    "transformer_layers": "MultiHeadAttention PositionalEncoding",
 }
 
 #: The same, where the star itself needs torchvision.
@@ -221,6 +239,12 @@ def test_the_captioning_network_and_its_solver_are_called_as_the_notebooks_call_
     assert len(decode_captions(np.asarray(sampled), words)) == 2
     model.params["b_vocab"] = torch.zeros(5)  # the notebook fills them one by one
     assert model.loss(torch.tensor(features), torch.tensor(captions)).isfinite()
+
+
+def test_the_star_of_the_transformer_layers_brings_torch() -> None:
+    notebook: dict[str, Any] = {}
+    exec("from cs231n.transformer_layers import *", notebook)
+    assert notebook["torch"] is importlib.import_module("torch")
 
 
 def test_the_encoder_is_saved_and_loaded_as_a_module_is() -> None:
