@@ -100,6 +100,13 @@ def test_no_fence_of_python_is_overlooked(path: Path) -> None:
         assert re.fullmatch(r"\s*(```+|~~~+)(python|pycon)", match.group()), f"{name_of(path)}:{line}: would not be run"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_no_hidden_test_shows_on_the_page(path: Path) -> None:
+    """Inside of a list or a solution, Markdown prints a comment of several lines as text."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        assert not re.match(r" +<!--(?!.*-->)", line), f"{name_of(path)}:{number}: put it behind the list"
+
+
 def test_a_wrong_pycon_fence_fails() -> None:
     (example,) = read("```pycon\n>>> 1 + 1\n3\n```\n", "page.md").examples()
     with pytest.raises(AssertionError, match="Expected"):
