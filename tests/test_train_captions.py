@@ -140,7 +140,10 @@ def test_a_score_is_a_mean_over_pictures(small: Captions) -> None:
 # ---------------------------------------------------------------------------------------------- the training
 
 
-@pytest.mark.parametrize(("model", "epochs", "hidden", "rate"), [("rnn", 80, 64, 8e-3), ("lstm", 60, 40, 0.015)])
+@pytest.mark.parametrize(
+    ("model", "epochs", "hidden", "rate"),
+    [("rnn", 80, 64, 8e-3), ("lstm", 60, 40, 0.015), ("transformer", 40, 32, 5e-3)],
+)
 def test_fifty_captions_are_learnt_by_heart(small: Captions, model: str, epochs: int, hidden: int, rate: float) -> None:
     settings = Settings(model, epochs=epochs, hidden=hidden, learning_rate=rate, batch_size=25, captions=50)
     result = train_captions(small, settings)
