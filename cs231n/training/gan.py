@@ -228,10 +228,10 @@ def rows(result: Result) -> list[tuple[str, ...]]:
         found.append(
             (
                 name,
-                f"{100 * verdict['sure']:.1f} %",
+                f"{100 * verdict['sure']:.1f}\N{NO-BREAK SPACE}%",
                 str(sum(share >= COVERED for share in shares)),
-                f"{shares.index(min(shares))}: {100 * min(shares):.1f} %",
-                f"{shares.index(max(shares))}: {100 * max(shares):.1f} %",
+                f"{shares.index(min(shares))}: {100 * min(shares):.1f}\N{NO-BREAK SPACE}%",
+                f"{shares.index(max(shares))}: {100 * max(shares):.1f}\N{NO-BREAK SPACE}%",
                 f"{verdict['nearest']:.2f}",
             )
         )
