@@ -1,4 +1,4 @@
-"""A fresh checkout is proved on all cores before it is rendered, and while serving only edited pages are rendered again."""
+"""A fresh checkout is proved on all cores before it is rendered; while serving only edited pages are rendered again."""
 
 import logging
 import multiprocessing
