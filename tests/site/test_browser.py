@@ -114,6 +114,7 @@ def test_formulas_are_set_in_our_font(visit):
 
 def test_a_node_of_the_graph_leads_to_the_formula_of_its_gradient(visit):
     seen = visit("layers/batchnorm/")
+    seen.page.wait_for_load_state("networkidle")  # while the theme starts it may undo a jump
     seen.page.get_by_label("the gradient dvar: its formula").click()
     seen.page.locator("#dvar.eq:target").wait_for()  # the browser may jump after the click has returned
     assert seen.page.evaluate("location.hash") == "#dvar"
