@@ -119,10 +119,10 @@ def test_a_few_captions_are_learnt_by_heart():
     data = {"train_features": features, "train_captions": captions, "train_image_idxs": np.arange(3)}
     net = CaptioningTransformer(WORDS, D, 16, num_heads=2, num_layers=1, hidden_dim=16, rng=0)
     solver = CaptioningSolver(
-        net, data, update_rule="adam", optim_config={"learning_rate": 1e-2}, num_epochs=60, verbose=False, rng=0
+        net, data, update_rule="adam", optim_config={"learning_rate": 1e-2}, num_epochs=200, verbose=False, rng=0
     )
     solver.train()
-    assert solver.loss_history[-1] < 0.1
+    assert net.loss(features, captions)[0] < 0.1  # a batch is drawn with replacement and may lack a caption
     np.testing.assert_array_equal(net.sample(features, 4), captions[:, 1:])
 
 
