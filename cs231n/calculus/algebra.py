@@ -352,6 +352,7 @@ class Poly:
 
 
 def mono_key(m: Mono) -> str:
+    """The product spelt out, its factors in alphabetical order: equal products have equal keys."""
     return "·".join(sorted(f"{a.key}^{e}" for a, e in m))
 
 

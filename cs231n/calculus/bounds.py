@@ -200,10 +200,12 @@ def poly_sign(p: Poly) -> str:
 
 
 def positive(p: Poly) -> bool:
+    """Is p seen to be > 0 by its terms?"""
     return poly_sign(p) == POSITIVE
 
 
 def nonnegative(p: Poly) -> bool:
+    """Is p seen to be ≥ 0 by its terms?"""
     return poly_sign(p) in (POSITIVE, NONNEGATIVE)
 
 

@@ -111,6 +111,7 @@ def common_content(p: Poly, r: Number) -> tuple[Poly, Poly]:
 
 
 def rational_gcd(numbers: Iterable[Number]) -> Number:
+    """The largest positive rational number of which all these are whole multiples."""
     from math import gcd, lcm
 
     fractions = [abs(Fraction(q)) for q in numbers]

@@ -13,6 +13,7 @@ from cs231n.calculus.rules.registry import exact, rule
 
 
 def size(name: str, least: int = 1) -> Poly:
+    """A declared size, an integer ≥ least."""
     return Poly.atom(Atom("size", name, least))
 
 
@@ -66,6 +67,7 @@ def times_powers(p: Poly, powers: dict[Atom, Number]) -> Poly:
 
 
 def product_of(polys: Iterable[Poly]) -> Poly:
+    """The product of these expressions; 1 of none."""
     out = UNIT
     for p in polys:
         out = multiply(out, p)
